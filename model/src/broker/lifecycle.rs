@@ -1,0 +1,281 @@
+//! Who this broker is to the controller: registration, heartbeats, fencing, controlled shutdown (C36-C44, R100-R103).
+//!
+//! A broker never fences itself: cut off, it serves on with its last image (C43). This file does not know partitions.
+
+use std::time::Duration;
+
+use super::Process;
+use super::rpc::{Backoff, Outstanding};
+use super::step::Step;
+use crate::config::BrokerConfig;
+use crate::event::Event;
+use crate::log::LogFolder;
+use crate::machine::{Chance, Severed, Stop, Task};
+use crate::names::{BrokerEpoch, Incarnation, Time};
+use crate::wire::{
+    BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Channel,
+    ConnectionId, Envelope, ErrorCode, Request,
+};
+
+/// First wait before a failed registration or heartbeat is sent again; doubles up to the session timeout.
+const RESEND_BACKOFF: Duration = Duration::from_millis(100);
+/// How long a broker waits for its leaderships to move before it stops all the same (R102).
+const CONTROLLED_SHUTDOWN_PATIENCE: Duration = Duration::from_secs(300);
+
+/// A broker's standing with the controller.
+#[derive(Clone, Debug)]
+pub(super) struct Lifecycle {
+    incarnation: Incarnation,
+    previous_broker_epoch: Option<BrokerEpoch>,
+    stage: Stage,
+    outstanding: Option<Outstanding>,
+    next_at: Time,
+    backoff: Backoff,
+}
+
+/// How far this life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not registered yet; the process ends if it takes too long.
+    Registering { give_up_at: Time },
+    /// Registered; serves when not fenced, and when fenced too (C43).
+    Registered { epoch: BrokerEpoch, fenced: bool },
+    /// Wants to stop in an orderly way.
+    ShuttingDown { epoch: BrokerEpoch, patience_ends: Time },
+    /// Is about to stop.
+    Stopping { epoch: Option<BrokerEpoch> },
+}
+
+impl Lifecycle {
+    pub(super) fn new(
+        chance: Chance,
+        previous_broker_epoch: Option<BrokerEpoch>,
+        now: Time,
+        config: &BrokerConfig,
+    ) -> Self {
+        Self {
+            incarnation: Incarnation(chance.draw("incarnation", 0)),
+            previous_broker_epoch,
+            stage: Stage::Registering { give_up_at: now + config.initial_broker_registration_timeout },
+            outstanding: None,
+            next_at: now,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// The epoch of this life, once registered.
+    pub(super) fn epoch(&self) -> Option<BrokerEpoch> {
+        match self.stage {
+            Stage::Registering { .. } => None,
+            Stage::Registered { epoch, .. } | Stage::ShuttingDown { epoch, .. } => Some(epoch),
+            Stage::Stopping { epoch } => epoch,
+        }
+    }
+
+    /// Whether an orderly stop has begun (R18).
+    pub(super) fn is_shutting_down(&self) -> bool {
+        matches!(self.stage, Stage::ShuttingDown { .. } | Stage::Stopping { .. })
+    }
+
+    /// Whether this broker is registered and still fenced, as far as it knows: then every change of its image is worth a
+    /// heartbeat (C44).
+    pub(super) fn wants_to_be_unfenced(&self) -> bool {
+        matches!(self.stage, Stage::Registered { fenced: true, .. })
+    }
+
+    pub(super) fn deadline(&self) -> Option<Time> {
+        match (self.stage, self.outstanding) {
+            (Stage::Stopping { .. }, _) => None,
+            (_, Some(outstanding)) => Some(outstanding.deadline),
+            (_, None) => Some(self.next_at),
+        }
+    }
+}
+
+impl Process {
+    /// Sends the first registration.
+    pub(super) fn announce(&mut self, step: &mut Step<'_>) {
+        self.report(step);
+    }
+
+    /// Something is ready: say so now rather than with the next heartbeat (C44).
+    pub(super) fn hasten_heartbeat(&mut self, step: &mut Step<'_>) {
+        self.lifecycle.next_at = step.now;
+        if self.lifecycle.outstanding.is_none() {
+            self.report(step);
+        }
+    }
+
+    pub(super) fn registration_answered(
+        &mut self,
+        correlation: u64,
+        answer: BrokerRegistrationResponse,
+        step: &mut Step<'_>,
+    ) {
+        if !self.is_awaited(correlation) {
+            return;
+        }
+        match (answer.error, answer.broker_epoch, self.lifecycle.stage) {
+            (ErrorCode::None, Some(epoch), Stage::Registering { .. }) => {
+                step.effects.note(Event::Registered { epoch });
+                self.lifecycle.stage = Stage::Registered { epoch, fenced: true };
+                self.lifecycle.backoff.succeeded();
+                self.lifecycle.next_at = step.now;
+                self.report(step);
+            }
+            // DUPLICATE_BROKER_REGISTRATION until the session of the life before has run out (C37), and anything else.
+            _ => self.lifecycle_failed(step),
+        }
+    }
+
+    pub(super) fn heartbeat_answered(
+        &mut self,
+        correlation: u64,
+        answer: BrokerHeartbeatResponse,
+        step: &mut Step<'_>,
+    ) {
+        if !self.is_awaited(correlation) {
+            return;
+        }
+        if answer.error != ErrorCode::None {
+            return self.lifecycle_failed(step);
+        }
+        self.lifecycle.backoff.succeeded();
+        self.lifecycle.next_at = self.lifecycle.next_at.max(step.now + self.own.config.broker_heartbeat_interval);
+        match &mut self.lifecycle.stage {
+            Stage::Registered { fenced, .. } if *fenced != answer.is_fenced => {
+                *fenced = answer.is_fenced;
+                step.effects.note(Event::Fenced { fenced: answer.is_fenced });
+            }
+            Stage::ShuttingDown { epoch, .. } if answer.should_shut_down => {
+                self.lifecycle.stage = Stage::Stopping { epoch: Some(*epoch) };
+                step.effects.later(Task::CompleteShutdown);
+            }
+            Stage::Registering { .. }
+            | Stage::Registered { .. }
+            | Stage::ShuttingDown { .. }
+            | Stage::Stopping { .. } => {}
+        }
+    }
+
+    /// `SIGTERM`: let the controller move the leaderships first, unless told not to (R100).
+    pub(super) fn terminate(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        match self.lifecycle.stage {
+            Stage::Registered { epoch, .. } if self.own.config.controlled_shutdown_enable => {
+                let patience_ends = step.now + CONTROLLED_SHUTDOWN_PATIENCE;
+                self.lifecycle.stage = Stage::ShuttingDown { epoch, patience_ends };
+                self.hasten_heartbeat(step);
+            }
+            Stage::Registered { epoch, .. } => {
+                self.lifecycle.stage = Stage::Stopping { epoch: Some(epoch) };
+                step.effects.later(Task::CompleteShutdown);
+            }
+            Stage::Registering { .. } => {
+                self.lifecycle.stage = Stage::Stopping { epoch: None };
+                step.effects.later(Task::CompleteShutdown);
+            }
+            Stage::ShuttingDown { .. } | Stage::Stopping { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The rest of an orderly stop (R101, L46): high watermarks, logs flushed and closed, recovery points, marker last.
+    pub(super) fn complete_shutdown(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        self.write_high_watermarks(step)?;
+        for replica in self.replicas.values_mut() {
+            replica.log.close(step.disk)?;
+        }
+        self.write_recovery_points(step)?;
+        // A process that never opened its logs has nothing clean to vouch for.
+        if self.observer.has_published() || self.folder.clean {
+            let epoch = self.lifecycle.epoch().or(self.folder.previous_broker_epoch);
+            LogFolder::mark_clean(step.disk, epoch)?;
+        }
+        step.effects.note(Event::ShutDown);
+        step.effects.exit();
+        Ok(())
+    }
+
+    pub(super) fn lifecycle_severed(&mut self, step: &mut Step<'_>) {
+        if self.lifecycle.outstanding.take().is_some() {
+            self.lifecycle_failed(step);
+        }
+    }
+
+    pub(super) fn tick_lifecycle(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        match self.lifecycle.stage {
+            Stage::Registering { give_up_at } if step.now >= give_up_at => {
+                // C36: a broker that cannot register ends itself, without a marker.
+                step.effects.exit();
+                return Ok(());
+            }
+            Stage::ShuttingDown { epoch, patience_ends } if step.now >= patience_ends => {
+                self.lifecycle.stage = Stage::Stopping { epoch: Some(epoch) };
+                step.effects.later(Task::CompleteShutdown);
+                return Ok(());
+            }
+            Stage::Registering { .. }
+            | Stage::Registered { .. }
+            | Stage::ShuttingDown { .. }
+            | Stage::Stopping { .. } => {}
+        }
+        match self.lifecycle.outstanding {
+            Some(outstanding) if step.now >= outstanding.deadline => {
+                self.lifecycle.outstanding = None;
+                let (peer, channel) = (self.own.controller, Channel::Lifecycle);
+                step.effects.close(Severed { peer, channel, connection: ConnectionId::UNSET });
+                self.lifecycle_failed(step);
+            }
+            None if step.now >= self.lifecycle.next_at => self.report(step),
+            Some(_) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Sends what this stage has to say.
+    fn report(&mut self, step: &mut Step<'_>) {
+        let request = match self.lifecycle.stage {
+            Stage::Registering { .. } => Request::BrokerRegistration(BrokerRegistrationRequest {
+                broker: self.own.id,
+                incarnation: self.lifecycle.incarnation,
+                previous_broker_epoch: self.lifecycle.previous_broker_epoch,
+            }),
+            Stage::Registered { epoch, .. } | Stage::ShuttingDown { epoch, .. } => {
+                Request::BrokerHeartbeat(BrokerHeartbeatRequest {
+                    broker: self.own.id,
+                    broker_epoch: epoch,
+                    metadata_offset: self.image.end,
+                    want_fence: !self.observer.has_published(),
+                    want_shut_down: self.lifecycle.is_shutting_down(),
+                })
+            }
+            Stage::Stopping { .. } => return,
+        };
+        let correlation = self.next_correlation();
+        let deadline = step.now + self.own.config.broker_session_timeout;
+        self.lifecycle.outstanding = Some(Outstanding { correlation, deadline });
+        self.lifecycle.next_at = step.now + self.own.config.broker_heartbeat_interval;
+        step.effects.send(Envelope::request(
+            self.own.id,
+            self.own.controller,
+            Channel::Lifecycle,
+            correlation,
+            request,
+        ));
+    }
+
+    fn lifecycle_failed(&mut self, step: &mut Step<'_>) {
+        let most = self.own.config.broker_session_timeout;
+        let wait = self.lifecycle.backoff.failed(RESEND_BACKOFF, most);
+        self.lifecycle.next_at = step.now + wait;
+    }
+
+    /// Whether this is the answer that is waited for; it is then no longer waited for.
+    fn is_awaited(&mut self, correlation: u64) -> bool {
+        let awaited = self.lifecycle.outstanding.is_some_and(|outstanding| outstanding.correlation == correlation);
+        if awaited {
+            self.lifecycle.outstanding = None;
+        }
+        awaited
+    }
+}

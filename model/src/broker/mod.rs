@@ -1,0 +1,366 @@
+//! A broker: requests in, replicas kept, its own life announced.
+//!
+//! One process life is a [`Process`], made at [`Input::Start`] from the disk alone and dropped with the process. Each concern
+//! has its own state and its own file: [`lifecycle`] (who am I to the controller), [`observing`] and [`applying`] (what has
+//! been decided), [`produce`] and [`fetch`] (serving), [`fetching`] (following), [`proposing`] (changing the ISR),
+//! [`background`] (checkpoints, lag). This room does not know what a fault is, nor who watches.
+
+mod applying;
+mod background;
+mod connections;
+mod fetch;
+mod fetching;
+mod lifecycle;
+mod observing;
+mod produce;
+mod proposing;
+mod queries;
+mod rpc;
+mod step;
+mod waiting;
+
+use std::collections::BTreeMap;
+
+use self::background::Background;
+use self::connections::Connections;
+use self::fetching::Fetchers;
+use self::lifecycle::Lifecycle;
+use self::observing::Observer;
+use self::proposing::Proposals;
+use self::step::Step;
+use self::waiting::Waiting;
+use crate::config::{BrokerConfig, EffectiveTopicConfig, TopicConfig};
+use crate::disk::Disk;
+use crate::event::Event;
+use crate::log::LogFolder;
+use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop, Task, Ticket};
+use crate::metadata::Image;
+use crate::names::{BrokerId, Node, Partition, Time};
+use crate::protocol::Protocol;
+use crate::replica::{Replica, Standing, View};
+use crate::wire::{Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response};
+
+/// A broker.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    own: Own,
+    process: Option<Box<Process>>,
+}
+
+/// What a broker is told from outside, once.
+#[derive(Clone, Debug)]
+struct Own {
+    id: BrokerId,
+    controller: Node,
+    config: BrokerConfig,
+    protocol: Protocol,
+}
+
+/// One life of a broker: everything that is gone when the process is.
+#[derive(Clone, Debug)]
+struct Process {
+    own: Own,
+    folder: LogFolder,
+    lifecycle: Lifecycle,
+    observer: Observer,
+    image: Image,
+    replicas: BTreeMap<Partition, Replica>,
+    connections: Connections,
+    waiting: Waiting,
+    fetchers: Fetchers,
+    proposals: Proposals,
+    background: Background,
+    correlations: u64,
+}
+
+impl Broker {
+    /// A broker that has not been started yet. All that outlives a process is its disk.
+    #[must_use]
+    pub fn new(id: BrokerId, controller: Node, config: BrokerConfig, protocol: Protocol) -> Self {
+        Self { own: Own { id, controller, config, protocol }, process: None }
+    }
+
+    /// The replicas of the running process, for transcripts.
+    pub fn replicas(&self) -> impl Iterator<Item = &Replica> {
+        self.process.iter().flat_map(|process| process.replicas.values())
+    }
+}
+
+impl Machine for Broker {
+    fn step(&mut self, now: Time, input: Input, disk: &mut dyn Disk, effects: &mut Effects) -> Result<(), Stop> {
+        let mut step = Step { now, disk, effects };
+        match (input, self.process.as_mut()) {
+            (Input::Start(chance), _) => {
+                self.process = Some(Box::new(Process::start(self.own.clone(), chance, &mut step)?));
+                Ok(())
+            }
+            (input, Some(process)) => process.take(input, &mut step),
+            // Nothing reaches a process that does not run; the world does not deliver it.
+            (_, None) => Ok(()),
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        self.process.as_ref().and_then(|process| process.deadline())
+    }
+}
+
+impl Process {
+    /// Reads the disk and announces itself (C36, L47, R89).
+    fn start(own: Own, chance: Chance, step: &mut Step<'_>) -> Result<Self, Stop> {
+        let folder = LogFolder::open(step.disk)?;
+        if LogFolder::read_node_id(step.disk)? != Some(own.id.0) {
+            LogFolder::write_node_id(step.disk, own.id.0)?;
+        }
+        let previous = folder.previous_broker_epoch;
+        step.effects.note(Event::BrokerStarted { previous_broker_epoch: previous });
+        let mut process = Self {
+            lifecycle: Lifecycle::new(chance, previous, step.now, &own.config),
+            background: Background::new(chance, step.now, &own.config),
+            own,
+            folder,
+            observer: Observer::default(),
+            image: Image::default(),
+            replicas: BTreeMap::new(),
+            connections: Connections::default(),
+            waiting: Waiting::default(),
+            fetchers: Fetchers::default(),
+            proposals: Proposals::default(),
+            correlations: 0,
+        };
+        process.observe(step);
+        process.announce(step);
+        Ok(process)
+    }
+
+    fn take(&mut self, input: Input, step: &mut Step<'_>) -> Result<(), Stop> {
+        match input {
+            Input::Start(_) | Input::Submit(_) => Ok(()),
+            Input::Receive(envelope) => self.receive(envelope, step),
+            Input::Severed(severed) => {
+                self.severed(severed, step);
+                Ok(())
+            }
+            Input::Later(task) => self.carry_out(task, step),
+            Input::Tick => self.tick(step),
+            Input::Terminate => self.terminate(step),
+        }
+    }
+
+    fn receive(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
+        if let Body::Response(_) = envelope.body {
+            return self.receive_response(envelope, step);
+        }
+        match self.connections.admit(envelope) {
+            Some(request) => self.serve(request, step),
+            None => Ok(()),
+        }
+    }
+
+    fn serve(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
+        let reply = envelope.reply_to();
+        let Body::Request(request) = envelope.body else { return Ok(()) };
+        match request {
+            Request::Produce(produce) => self.produce(reply, produce, step),
+            Request::Fetch(fetch) => self.fetch(reply, fetch, step),
+            Request::ListOffsets(list) => self.list_offsets(reply, &list, step),
+            Request::OffsetsForLeaderEpoch(ask) => self.offsets_for_leader_epoch(reply, &ask, step),
+            Request::Metadata(metadata) => self.metadata(reply, &metadata, step),
+            // Not a broker's business: whoever sends it took this node for a controller.
+            Request::AlterPartition(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::CreateTopics(_) => self.close(reply, step),
+        }
+    }
+
+    fn receive_response(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
+        let (from, channel, correlation) = (envelope.from, envelope.channel, envelope.correlation);
+        let Body::Response(response) = envelope.body else { return Ok(()) };
+        match (channel, response) {
+            (Channel::Lifecycle, Response::BrokerRegistration(answer)) => {
+                self.registration_answered(correlation, answer, step);
+                Ok(())
+            }
+            (Channel::Lifecycle, Response::BrokerHeartbeat(answer)) => {
+                self.heartbeat_answered(correlation, answer, step);
+                Ok(())
+            }
+            (Channel::Metadata, Response::Fetch(answer)) => {
+                self.observed(correlation, answer, step);
+                Ok(())
+            }
+            (Channel::AlterPartition, Response::AlterPartition(answer)) => {
+                self.proposals_answered(correlation, answer, step);
+                Ok(())
+            }
+            (Channel::ReplicaFetch, Response::Fetch(answer)) => self.fetched(from, correlation, answer, step),
+            (Channel::ReplicaFetch, Response::ListOffsets(answer)) => {
+                self.bounds_learned(from, correlation, &answer, step)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn severed(&mut self, severed: Severed, step: &mut Step<'_>) {
+        match severed.channel {
+            Channel::Lifecycle => self.lifecycle_severed(step),
+            Channel::Metadata => self.observer_severed(step),
+            Channel::AlterPartition => self.proposals_severed(step),
+            // A fetcher's own connection to its leader, or a follower's to this broker: the ids of served connections
+            // are known, those of fetchers are not asked for.
+            Channel::ReplicaFetch => {
+                self.connections.severed(severed.connection);
+                self.fetcher_severed(severed, step);
+            }
+            Channel::Client => self.connections.severed(severed.connection),
+        }
+    }
+
+    fn carry_out(&mut self, task: Task, step: &mut Step<'_>) -> Result<(), Stop> {
+        match task {
+            Task::ParkProduce { ticket } => self.park_produce(ticket, step),
+            Task::CountFetch { ticket } => {
+                self.count_fetch(ticket, step);
+                Ok(())
+            }
+            Task::AnswerFetch { ticket } => self.answer_fetch(ticket, step),
+            Task::Wake { partition, high_watermark_moved } => self.wake(partition, high_watermark_moved, step),
+            Task::SendAlterPartition => {
+                self.send_proposals(step);
+                Ok(())
+            }
+            Task::ApplyMetadata { .. } => self.apply_metadata(step),
+            Task::CompleteShutdown => self.complete_shutdown(step),
+            Task::Flush { partition, upto } => self.flush(partition, upto, step),
+            Task::WriteEpochs { partition, .. } => self.write_epochs(partition, step),
+            Task::Fetch { leader } => {
+                self.fetch_from(leader, step);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets the requests that wait on a partition look again (R66).
+    fn wake(&mut self, partition: Partition, high_watermark_moved: bool, step: &mut Step<'_>) -> Result<(), Stop> {
+        if high_watermark_moved {
+            for ticket in self.waiting.produces_on(partition) {
+                self.complete_produce(ticket, step)?;
+            }
+        }
+        self.wake_fetches(partition, step);
+        Ok(())
+    }
+
+    fn tick(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        while let Some(ticket) = self.waiting.overdue(step.now) {
+            self.expire(ticket, step)?;
+        }
+        self.tick_lifecycle(step)?;
+        self.tick_observer(step);
+        self.tick_proposals(step);
+        self.tick_fetchers(step);
+        self.tick_background(step)
+    }
+
+    fn expire(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Stop> {
+        if self.waiting.is_produce(ticket) {
+            return self.expire_produce(ticket, step);
+        }
+        self.expire_fetch(ticket, step);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        [
+            self.waiting.deadline(),
+            self.lifecycle.deadline(),
+            self.observer.deadline(),
+            self.proposals.deadline(),
+            self.fetchers.deadline(),
+            self.background.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Answers a request, and serves the one that waited behind it on the same connection.
+    fn respond(&mut self, reply: ReplyTo, response: Response, step: &mut Step<'_>) -> Result<(), Stop> {
+        step.effects.send(Envelope::response(&reply, self.own.id, response));
+        self.unmute(reply, step)
+    }
+
+    /// Serves the request that waited behind one that needs no answer.
+    fn unmute(&mut self, reply: ReplyTo, step: &mut Step<'_>) -> Result<(), Stop> {
+        match self.connections.answered(reply.connection) {
+            Some(next) => self.serve(next, step),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes a connection instead of answering.
+    fn close(&mut self, reply: ReplyTo, step: &mut Step<'_>) -> Result<(), Stop> {
+        self.connections.severed(reply.connection);
+        step.effects.close(Severed { peer: reply.peer, channel: reply.channel, connection: reply.connection });
+        Ok(())
+    }
+
+    /// Whether this broker may answer for the partition at all (R21).
+    fn hosted(&self, partition: Partition) -> Result<(), ErrorCode> {
+        if self.replicas.contains_key(&partition) {
+            Ok(())
+        } else if self.image.partitions.contains_key(&partition) {
+            Err(ErrorCode::NotLeaderOrFollower)
+        } else if self.image.topics.contains_key(&partition.topic) || !self.observer.has_published() {
+            Err(ErrorCode::UnknownTopicOrPartition)
+        } else {
+            Err(ErrorCode::UnknownTopicId)
+        }
+    }
+
+    /// What holds for a partition's topic on this broker now (C48, N26).
+    fn topic_config(&self, partition: Partition) -> EffectiveTopicConfig {
+        match self.image.topics.get(&partition.topic) {
+            Some(topic) => topic.config.effective(&self.own.config),
+            None => TopicConfig::default().effective(&self.own.config),
+        }
+    }
+
+    /// Tries to raise a leader's high watermark (R37, R40). `true` if it moved.
+    fn try_high_watermark(&mut self, partition: Partition, step: &mut Step<'_>) -> bool {
+        let min_insync_replicas = self.topic_config(partition).min_insync_replicas;
+        let image = &self.image;
+        let standing = |broker| standing_in(image, broker);
+        let Some(replica) = self.replicas.get_mut(&partition) else { return false };
+        let Some(leader) = replica.leader() else { return false };
+        let view = View {
+            log_end: replica.log.end(),
+            high_watermark: replica.high_watermark,
+            min_insync_replicas,
+            now: step.now,
+            lag: self.own.config.replica_lag_time_max,
+        };
+        let candidate = leader.watermark(&view, &standing, &self.own.protocol);
+        let moved = candidate.is_some_and(|candidate| replica.raise_high_watermark(candidate));
+        if moved {
+            let (epoch, at) = (replica.epoch(), replica.high_watermark);
+            step.effects.note(Event::HighWatermark { partition, epoch, at, leads: true });
+        }
+        moved
+    }
+
+    fn next_correlation(&mut self) -> u64 {
+        self.correlations += 1;
+        self.correlations
+    }
+}
+
+/// What an image says of a broker (R48).
+fn standing_in(image: &Image, broker: BrokerId) -> Standing {
+    let registration = image.brokers.get(&broker);
+    Standing {
+        active: registration.is_some_and(|registration| registration.is_active()),
+        registered_in: registration.map(|registration| registration.epoch),
+    }
+}

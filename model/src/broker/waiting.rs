@@ -1,0 +1,219 @@
+//! Requests that wait, as data: the purgatories (R64-R66).
+//!
+//! A waiting request is an entry with a deadline, registered under each partition that may complete it. Whether it is
+//! complete is not decided here; this file only knows who waits for what, and until when.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::log::{BatchId, Span};
+use crate::machine::Ticket;
+use crate::names::{EndOffset, LeaderEpoch, Partition, Time};
+use crate::wire::{DivergingEpoch, ErrorCode, FetchPartition, Fetcher, ProducePartitionResponse, ReplyTo};
+
+/// Everything that waits on one broker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waiting {
+    tickets: u64,
+    produces: BTreeMap<Ticket, WaitingProduce>,
+    fetches: BTreeMap<Ticket, WaitingFetch>,
+    watchers: BTreeMap<Partition, Watchers>,
+    deadlines: BTreeSet<(Time, Ticket)>,
+}
+
+/// A produce with `acks=all` whose records are appended but not yet committed everywhere.
+#[derive(Clone, Debug)]
+pub(super) struct WaitingProduce {
+    /// Where the answer goes.
+    pub(super) reply: ReplyTo,
+    /// When it is answered in any case.
+    pub(super) deadline: Time,
+    /// Its parts, in the order of the request.
+    pub(super) parts: Vec<ProducePart>,
+}
+
+/// One partition's part of a produce.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ProducePart {
+    /// The partition.
+    pub(super) partition: Partition,
+    /// What was appended, if anything.
+    pub(super) batch: Option<BatchId>,
+    /// The answer, once it is decided.
+    pub(super) answer: Option<ProducePartitionResponse>,
+}
+
+/// A fetch that has been read and is not answered yet.
+#[derive(Clone, Debug)]
+pub(super) struct WaitingFetch {
+    /// Where the answer goes.
+    pub(super) reply: ReplyTo,
+    /// Who fetches.
+    pub(super) fetcher: Fetcher,
+    /// When it is answered in any case.
+    pub(super) deadline: Time,
+    /// Answer as soon as there are so many bytes.
+    pub(super) min_bytes: usize,
+    /// Never more than this, but always one batch.
+    pub(super) max_bytes: usize,
+    /// Its parts, in the order of the request.
+    pub(super) parts: Vec<FetchPart>,
+}
+
+/// One partition's part of a fetch.
+#[derive(Clone, Debug)]
+pub(super) struct FetchPart {
+    /// What was asked.
+    pub(super) asked: FetchPartition,
+    /// What was found when it was last looked at.
+    pub(super) found: Found,
+}
+
+/// What a fetch found in one partition.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    /// It may not read here.
+    Refused(ErrorCode),
+    /// The asker's log is not a prefix of this one (R25).
+    Diverging {
+        /// The largest epoch that both may share.
+        shared: DivergingEpoch,
+        /// Bounds at that moment.
+        bounds: Bounds,
+    },
+    /// A stretch of the log, possibly empty, whose bytes are read only when the answer leaves (L23, L71).
+    Records {
+        /// Where they are.
+        span: Option<Span>,
+        /// Bounds at that moment.
+        bounds: Bounds,
+    },
+}
+
+/// A replica's bounds at the moment of reading, before the fetch itself is counted (R24, R31).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// The epoch that it obeyed.
+    pub(super) epoch: LeaderEpoch,
+    /// High watermark.
+    pub(super) high_watermark: EndOffset,
+    /// Log start offset.
+    pub(super) log_start: EndOffset,
+    /// Log end offset.
+    pub(super) log_end: EndOffset,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Watchers {
+    produces: Vec<Ticket>,
+    fetches: Vec<Ticket>,
+}
+
+impl Waiting {
+    /// Holds a produce, unregistered: nobody can wake it yet (R140 b).
+    pub(super) fn hold_produce(&mut self, produce: WaitingProduce) -> Ticket {
+        let ticket = self.next_ticket();
+        self.produces.insert(ticket, produce);
+        ticket
+    }
+
+    /// Holds a fetch, unregistered.
+    pub(super) fn hold_fetch(&mut self, fetch: WaitingFetch) -> Ticket {
+        let ticket = self.next_ticket();
+        self.fetches.insert(ticket, fetch);
+        ticket
+    }
+
+    /// Registers a held produce under its undecided partitions and arms its timer (R64).
+    pub(super) fn park_produce(&mut self, ticket: Ticket) {
+        let Some(produce) = self.produces.get(&ticket) else { return };
+        for part in produce.parts.iter().filter(|part| part.answer.is_none()) {
+            self.watchers.entry(part.partition).or_default().produces.push(ticket);
+        }
+        self.deadlines.insert((produce.deadline, ticket));
+    }
+
+    /// Registers a held fetch under its partitions and arms its timer.
+    pub(super) fn park_fetch(&mut self, ticket: Ticket) {
+        let Some(fetch) = self.fetches.get(&ticket) else { return };
+        for part in &fetch.parts {
+            self.watchers.entry(part.asked.partition).or_default().fetches.push(ticket);
+        }
+        self.deadlines.insert((fetch.deadline, ticket));
+    }
+
+    /// A held produce.
+    pub(super) fn produce_mut(&mut self, ticket: Ticket) -> Option<&mut WaitingProduce> {
+        self.produces.get_mut(&ticket)
+    }
+
+    /// A held fetch.
+    pub(super) fn fetch_mut(&mut self, ticket: Ticket) -> Option<&mut WaitingFetch> {
+        self.fetches.get_mut(&ticket)
+    }
+
+    /// Takes a produce out for good.
+    pub(super) fn take_produce(&mut self, ticket: Ticket) -> Option<WaitingProduce> {
+        let produce = self.produces.remove(&ticket)?;
+        self.deadlines.remove(&(produce.deadline, ticket));
+        for part in &produce.parts {
+            if let Some(watchers) = self.watchers.get_mut(&part.partition) {
+                watchers.produces.retain(|&watcher| watcher != ticket);
+            }
+        }
+        Some(produce)
+    }
+
+    /// Takes a fetch out for good.
+    pub(super) fn take_fetch(&mut self, ticket: Ticket) -> Option<WaitingFetch> {
+        let fetch = self.fetches.remove(&ticket)?;
+        self.unpark(ticket, fetch.deadline, &fetch.parts);
+        Some(fetch)
+    }
+
+    /// Takes a fetch out of the register and disarms its timer, but keeps holding it: its answer is on the way.
+    pub(super) fn unpark_fetch(&mut self, ticket: Ticket) {
+        if let Some(fetch) = self.fetches.remove(&ticket) {
+            self.unpark(ticket, fetch.deadline, &fetch.parts);
+            self.fetches.insert(ticket, fetch);
+        }
+    }
+
+    /// The produces registered under a partition, oldest first.
+    pub(super) fn produces_on(&self, partition: Partition) -> Vec<Ticket> {
+        self.watchers.get(&partition).map(|watchers| watchers.produces.clone()).unwrap_or_default()
+    }
+
+    /// The fetches registered under a partition, oldest first.
+    pub(super) fn fetches_on(&self, partition: Partition) -> Vec<Ticket> {
+        self.watchers.get(&partition).map(|watchers| watchers.fetches.clone()).unwrap_or_default()
+    }
+
+    /// The next deadline.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// Some request whose deadline has come.
+    pub(super) fn overdue(&self, now: Time) -> Option<Ticket> {
+        self.deadlines.first().filter(|&&(at, _)| at <= now).map(|&(_, ticket)| ticket)
+    }
+
+    /// Whether the ticket is a produce's.
+    pub(super) fn is_produce(&self, ticket: Ticket) -> bool {
+        self.produces.contains_key(&ticket)
+    }
+
+    fn unpark(&mut self, ticket: Ticket, deadline: Time, parts: &[FetchPart]) {
+        self.deadlines.remove(&(deadline, ticket));
+        for part in parts {
+            if let Some(watchers) = self.watchers.get_mut(&part.asked.partition) {
+                watchers.fetches.retain(|&watcher| watcher != ticket);
+            }
+        }
+    }
+
+    fn next_ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+}

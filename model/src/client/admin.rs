@@ -1,0 +1,344 @@
+//! An admin client: creates topics at the controller and describes them by what brokers say.
+//!
+//! A topic counts as created only when a broker shows a leader for every partition. This room must not know how a topic
+//! is placed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::backoff::Backoff;
+use super::connection::{Connections, Disconnected};
+use super::earliest;
+use crate::disk::Disk;
+use crate::event::Event;
+use crate::machine::{Chance, Command, Effects, Input, Machine, Stop};
+use crate::names::{BrokerId, ClientId, Node, Partition, Time, TopicId};
+use crate::wire::{
+    Body, CreateTopicsRequest, CreateTopicsResponse, Envelope, ErrorCode, MetadataRequest, MetadataResponse,
+    MetadataTopic, NewTopic, Request, Response,
+};
+
+/// `retry.backoff.ms` of an admin client.
+const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+/// `retry.backoff.max.ms` of an admin client.
+const RETRY_BACKOFF_MAX: Duration = Duration::from_millis(1_000);
+/// `reconnect.backoff.ms` of an admin client.
+const RECONNECT_BACKOFF: Duration = Duration::from_millis(50);
+/// Requests under way to one node at once: as many as there are calls.
+const IN_FLIGHT_LIMIT: u32 = u32::MAX;
+
+/// A Kafka admin client.
+///
+/// It notes [`Event::TopicCreated`] or [`Event::TopicRefused`] for each [`Command::CreateTopic`], and
+/// [`Event::TopicDescribed`] for each [`Command::DescribeTopic`], without partitions if no broker knew the topic in
+/// time.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    controller: Node,
+    bootstrap: Vec<BrokerId>,
+    timeout: Duration,
+    connections: Connections<Asked>,
+    retry: Backoff,
+    chance: Chance,
+    calls: BTreeMap<CallId, Call>,
+    submitted: u64,
+    asked: u64,
+    /// When the next call may ask that may not ask yet.
+    wake: Option<Time>,
+}
+
+/// Names a call of the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct CallId(u64);
+
+/// What is remembered of a request until its answer: for which call it was sent.
+#[derive(Clone, Copy, Debug)]
+struct Asked(CallId);
+
+/// A call of the application that has not returned.
+#[derive(Clone, Debug)]
+struct Call {
+    work: Work,
+    until: Time,
+    turn: Turn,
+    failures: u32,
+    /// The last thing that went wrong.
+    error: ErrorCode,
+    message: String,
+}
+
+/// What is still to be done.
+#[derive(Clone, Debug)]
+enum Work {
+    Create(Create),
+    Confirm(Confirm),
+    Describe(String),
+}
+
+#[derive(Clone, Debug)]
+struct Create {
+    topic: NewTopic,
+    /// Some attempt may have created it, without our being told.
+    maybe_created: bool,
+}
+
+/// The controller has created it; now brokers have to learn of it.
+#[derive(Clone, Debug)]
+struct Confirm {
+    name: String,
+    id: Option<TopicId>,
+    partitions: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    NotBefore(Time),
+    Asked,
+}
+
+/// What an answer means for a call.
+enum Outcome {
+    Return(Event),
+    GoOn(Work),
+    Retry(ErrorCode, String),
+}
+
+impl Admin {
+    /// An admin client that creates topics at `controller` and asks these brokers about them. Each call may take as long
+    /// as `timeout`.
+    #[must_use]
+    pub fn new(id: ClientId, controller: Node, bootstrap: Vec<BrokerId>, timeout: Duration) -> Self {
+        Self {
+            controller,
+            bootstrap,
+            timeout,
+            // As Kafka's defaults do: a call outlives one request that is never answered.
+            connections: Connections::new(id, timeout / 2, RECONNECT_BACKOFF),
+            retry: Backoff::new(RETRY_BACKOFF, RETRY_BACKOFF_MAX, "admin retry"),
+            chance: Chance(0),
+            calls: BTreeMap::new(),
+            submitted: 0,
+            asked: 0,
+            wake: None,
+        }
+    }
+
+    fn submit(&mut self, now: Time, command: Command) {
+        let work = match command {
+            Command::CreateTopic { name, partitions, replication_factor, config } => {
+                let topic = NewTopic { name, partitions, replication_factor, config };
+                Work::Create(Create { topic, maybe_created: false })
+            }
+            Command::DescribeTopic { name } => Work::Describe(name),
+            // Not for an admin client.
+            Command::Send { .. }
+            | Command::Flush
+            | Command::Assign { .. }
+            | Command::Seek { .. }
+            | Command::SeekToBeginning => return,
+        };
+        self.submitted += 1;
+        let call = Call {
+            work,
+            until: now + self.timeout,
+            turn: Turn::NotBefore(now),
+            failures: 0,
+            error: ErrorCode::RequestTimedOut,
+            message: "nobody answered in time".to_owned(),
+        };
+        self.calls.insert(CallId(self.submitted), call);
+    }
+
+    fn receive(&mut self, now: Time, answer: &Envelope, effects: &mut Effects) {
+        let Some(Asked(id)) = self.connections.answered(answer) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let outcome = match (&mut call.work, &answer.body) {
+            (Work::Create(create), Body::Response(Response::CreateTopics(created))) => create.judge(created),
+            (Work::Confirm(confirm), Body::Response(Response::Metadata(metadata))) => confirm.judge(metadata),
+            (Work::Describe(name), Body::Response(Response::Metadata(metadata))) => describe(name, metadata),
+            _ => Outcome::Retry(ErrorCode::UnknownServerError, "an answer to another question".to_owned()),
+        };
+        match outcome {
+            Outcome::Return(event) => {
+                effects.note(event);
+                self.calls.remove(&id);
+            }
+            Outcome::GoOn(work) => {
+                call.work = work;
+                call.failures = 0;
+                call.turn = Turn::NotBefore(now);
+            }
+            Outcome::Retry(error, message) => {
+                (call.error, call.message) = (error, message);
+                self.retry(now, id);
+            }
+        }
+    }
+
+    fn disconnected(&mut self, now: Time, disconnected: Disconnected<Asked>) {
+        for Asked(id) in disconnected.asked {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.error = ErrorCode::RequestTimedOut;
+                call.message = format!("the connection to {} was lost", disconnected.peer);
+                if let Work::Create(create) = &mut call.work {
+                    create.maybe_created = true;
+                }
+            }
+            self.retry(now, id);
+        }
+    }
+
+    fn retry(&mut self, now: Time, id: CallId) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.failures = call.failures.saturating_add(1);
+            call.turn = Turn::NotBefore(now + self.retry.after(call.failures));
+        }
+    }
+
+    /// Ends the calls that took too long.
+    fn give_up(&mut self, now: Time, effects: &mut Effects) {
+        self.calls.retain(|_, call| {
+            if call.until > now {
+                return true;
+            }
+            let (error, message) = (call.error, std::mem::take(&mut call.message));
+            effects.note(match &mut call.work {
+                Work::Create(create) => {
+                    Event::TopicRefused { name: std::mem::take(&mut create.topic.name), error, message }
+                }
+                Work::Confirm(confirm) => {
+                    Event::TopicRefused { name: std::mem::take(&mut confirm.name), error, message }
+                }
+                Work::Describe(name) => Event::TopicDescribed { name: std::mem::take(name), partitions: Vec::new() },
+            });
+            false
+        });
+    }
+
+    fn dispatch(&mut self, now: Time, effects: &mut Effects) {
+        self.wake = None;
+        for (&id, call) in &mut self.calls {
+            let Turn::NotBefore(at) = call.turn else { continue };
+            if at > now {
+                self.wake = earliest(self.wake, Some(at));
+                continue;
+            }
+            let (to, request) = match &call.work {
+                Work::Create(create) => {
+                    let topics = vec![create.topic.clone()];
+                    let to = Some(self.controller).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
+                    (to, Request::CreateTopics(CreateTopicsRequest { topics }))
+                }
+                Work::Confirm(Confirm { name, .. }) | Work::Describe(name) => {
+                    let lot = self.chance.draw("metadata broker", self.asked);
+                    let broker = self.connections.least_loaded(&self.bootstrap, IN_FLIGHT_LIMIT, lot);
+                    let topics = vec![name.clone()];
+                    (broker.map(Node::from), Request::Metadata(MetadataRequest { topics }))
+                }
+            };
+            // If nobody can be asked now, the end of a backoff gives the next chance.
+            if let Some(to) = to {
+                self.asked += 1;
+                call.turn = Turn::Asked;
+                self.connections.send(now, to, request, Asked(id), effects);
+            }
+        }
+    }
+}
+
+impl Machine for Admin {
+    fn step(&mut self, now: Time, input: Input, _: &mut dyn Disk, effects: &mut Effects) -> Result<(), Stop> {
+        match input {
+            Input::Start(chance) => {
+                self.chance = chance;
+                self.connections.start(chance);
+                self.retry.start(chance);
+            }
+            Input::Submit(command) => self.submit(now, command),
+            Input::Receive(answer) => self.receive(now, &answer, effects),
+            Input::Severed(severed) => {
+                if let Some(disconnected) = self.connections.severed(now, &severed) {
+                    self.disconnected(now, disconnected);
+                }
+            }
+            Input::Terminate => effects.exit(),
+            // Only a reason to look at the time.
+            Input::Later(_) | Input::Tick => {}
+        }
+        self.connections.reopen(now);
+        while let Some(disconnected) = self.connections.overdue(now, effects) {
+            self.disconnected(now, disconnected);
+        }
+        self.give_up(now, effects);
+        self.dispatch(now, effects);
+        Ok(())
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let until = self.calls.values().map(|call| call.until).min();
+        earliest(earliest(self.wake, until), self.connections.deadline())
+    }
+}
+
+impl Create {
+    fn judge(&mut self, answer: &CreateTopicsResponse) -> Outcome {
+        let Some(created) = answer.topics.iter().find(|created| created.name == self.topic.name) else {
+            let message = "the answer says nothing about the topic".to_owned();
+            return Outcome::Retry(ErrorCode::UnknownServerError, message);
+        };
+        match &created.result {
+            Ok(id) => Outcome::GoOn(self.confirm(Some(*id))),
+            // Most likely by an earlier attempt whose answer was lost.
+            Err((ErrorCode::TopicAlreadyExists, _)) if self.maybe_created => Outcome::GoOn(self.confirm(None)),
+            // Brokers may still be registering.
+            Err((error, message)) if error.is_retriable() || *error == ErrorCode::InvalidReplicationFactor => {
+                self.maybe_created |= error.is_ambiguous();
+                Outcome::Retry(*error, message.clone())
+            }
+            Err((error, message)) => Outcome::Return(Event::TopicRefused {
+                name: self.topic.name.clone(),
+                error: *error,
+                message: message.clone(),
+            }),
+        }
+    }
+
+    fn confirm(&self, id: Option<TopicId>) -> Work {
+        Work::Confirm(Confirm { name: self.topic.name.clone(), id, partitions: self.topic.partitions })
+    }
+}
+
+impl Confirm {
+    fn judge(&self, answer: &MetadataResponse) -> Outcome {
+        let whole = |(id, topic): &(TopicId, &MetadataTopic)| {
+            self.id.is_none_or(|created| created == *id)
+                && topic.partitions.len() == self.partitions as usize
+                && topic.partitions.iter().all(|partition| partition.leader.is_some())
+        };
+        match known(&self.name, answer).filter(whole) {
+            Some((id, topic)) => Outcome::Return(Event::TopicCreated {
+                name: self.name.clone(),
+                partitions: topic.partitions.iter().map(|told| Partition { topic: id, index: told.index }).collect(),
+            }),
+            None => Outcome::Retry(
+                ErrorCode::LeaderNotAvailable,
+                "the topic was created, but no broker showed a leader for every partition in time".to_owned(),
+            ),
+        }
+    }
+}
+
+fn describe(name: &str, answer: &MetadataResponse) -> Outcome {
+    let Some((id, topic)) = known(name, answer) else {
+        return Outcome::Retry(ErrorCode::UnknownTopicOrPartition, "no broker knew the topic in time".to_owned());
+    };
+    let partitions = topic.partitions.iter();
+    let partitions = partitions.map(|told| (Partition { topic: id, index: told.index }, told.leader, told.isr.clone()));
+    Outcome::Return(Event::TopicDescribed { name: name.to_owned(), partitions: partitions.collect() })
+}
+
+/// What the broker says of the topic, if it knows it.
+fn known<'a>(name: &str, answer: &'a MetadataResponse) -> Option<(TopicId, &'a MetadataTopic)> {
+    let topic = answer.topics.iter().find(|topic| topic.name == name && topic.error == ErrorCode::None)?;
+    Some((topic.id?, topic))
+}

@@ -1,0 +1,33 @@
+//! Kafka's clients: a producer, a consumer and an admin client.
+//!
+//! They know a cluster only by what brokers tell them, which may be old (C49), and they keep nothing on disk. This room
+//! must not know replicas, the controller's memory or the metadata log: it speaks [`crate::wire`] and nothing else.
+
+mod accumulator;
+mod admin;
+mod backoff;
+mod connection;
+mod consumer;
+mod fetched;
+mod partitioner;
+mod position;
+mod producer;
+mod routing;
+mod sender;
+#[cfg(test)]
+mod stage;
+
+pub use admin::Admin;
+pub use consumer::Consumer;
+pub use partitioner::{murmur2, partition_for_key};
+pub use producer::Producer;
+
+use crate::names::Time;
+
+/// The earlier of two moments, where there is any.
+fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,359 @@
+//! What a machine says it did.
+//!
+//! The trace is made of these, and checkers, reports and people read nothing else. An event states a fact in Kafka's
+//! words at the moment it became true in that machine; it never changes a run. It must carry enough to rebuild every
+//! replica's log, every leader's view and every client's history from the trace alone.
+//!
+//! New variants go to the end of the enum: the digest of a trace counts on their order.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Acks;
+use crate::log::BatchId;
+use crate::metadata::MetadataRecord;
+use crate::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, PartitionEpoch};
+use crate::wire::ErrorCode;
+
+/// What one record's payload says: its first eight bytes, big endian. Load writes every value once per run, so a value
+/// names a record wherever it turns up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Value(pub u64);
+
+impl Value {
+    /// Reads the value out of a payload; shorter payloads count as padded with zeros in front.
+    #[must_use]
+    pub fn of(payload: &[u8]) -> Self {
+        let mut value = 0_u64;
+        for &byte in payload.iter().take(8) {
+            value = value << 8 | u64::from(byte);
+        }
+        Self(value)
+    }
+}
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    // ---- a replica's log ----
+    /// A replica's log was opened at process start, or made new: this is all that is in it.
+    Opened {
+        /// The partition.
+        partition: Partition,
+        /// Log start offset.
+        start: EndOffset,
+        /// Log end offset.
+        end: EndOffset,
+        /// The high watermark from the checkpoint, clamped.
+        high_watermark: EndOffset,
+        /// Everything below is known to be synced.
+        recovery_point: EndOffset,
+        /// Every batch in it.
+        batches: Vec<BatchId>,
+        /// The leader-epoch cache.
+        epochs: Vec<(LeaderEpoch, EndOffset)>,
+    },
+    /// The leader appended a batch.
+    AppendedAsLeader {
+        /// The partition.
+        partition: Partition,
+        /// The epoch in which it leads.
+        epoch: LeaderEpoch,
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A follower appended a batch that it fetched.
+    AppendedAsFollower {
+        /// The partition.
+        partition: Partition,
+        /// The epoch in which it follows.
+        epoch: LeaderEpoch,
+        /// The batch.
+        batch: BatchId,
+    },
+    /// A replica cut its log; `end` is the log end offset now.
+    Truncated {
+        /// The partition.
+        partition: Partition,
+        /// The epoch in which it follows.
+        epoch: LeaderEpoch,
+        /// Log end offset before.
+        from: EndOffset,
+        /// Log end offset now.
+        end: EndOffset,
+    },
+    /// A replica threw its log away and starts again, empty, at `start`.
+    Restarted {
+        /// The partition.
+        partition: Partition,
+        /// The epoch in which it follows.
+        epoch: LeaderEpoch,
+        /// Log start and end offset now.
+        start: EndOffset,
+    },
+    /// Everything below was synced to disk.
+    Flushed {
+        /// The partition.
+        partition: Partition,
+        /// The recovery point now.
+        upto: EndOffset,
+    },
+    // ---- a replica's role ----
+    /// This broker now leads the partition.
+    Led {
+        /// The partition.
+        partition: Partition,
+        /// The leader epoch.
+        epoch: LeaderEpoch,
+        /// The partition epoch.
+        partition_epoch: PartitionEpoch,
+        /// The log end offset when this epoch began here (LESO).
+        start: EndOffset,
+        /// The high watermark at this moment.
+        high_watermark: EndOffset,
+        /// The committed ISR as it knows it.
+        isr: Vec<BrokerId>,
+    },
+    /// This broker now follows.
+    Followed {
+        /// The partition.
+        partition: Partition,
+        /// The leader epoch.
+        epoch: LeaderEpoch,
+        /// The partition epoch.
+        partition_epoch: PartitionEpoch,
+        /// Whom.
+        leader: Option<BrokerId>,
+        /// Its own log end offset.
+        end: EndOffset,
+    },
+    /// This broker's copy of the partition's ISR, as leader: what is committed, and what a record must reach.
+    IsrKnown {
+        /// The partition.
+        partition: Partition,
+        /// The leader epoch.
+        epoch: LeaderEpoch,
+        /// The partition epoch.
+        partition_epoch: PartitionEpoch,
+        /// The ISR that the controller has confirmed.
+        committed: Vec<BrokerId>,
+        /// The maximal ISR: larger than `committed` while a newcomer is proposed.
+        required: Vec<BrokerId>,
+        /// Whether a proposal is under way.
+        pending: bool,
+    },
+    /// The high watermark of a replica is now here.
+    HighWatermark {
+        /// The partition.
+        partition: Partition,
+        /// The leader epoch in which it knows this.
+        epoch: LeaderEpoch,
+        /// The high watermark.
+        at: EndOffset,
+        /// Whether this replica leads.
+        leads: bool,
+    },
+    /// A follower was told that its log diverges from the leader's.
+    Diverged {
+        /// The partition.
+        partition: Partition,
+        /// The epoch in which it follows.
+        epoch: LeaderEpoch,
+        /// The last epoch both may share, as the leader said.
+        shared: LeaderEpoch,
+        /// Where it ends at the leader.
+        end: EndOffset,
+    },
+    // ---- requests at a broker ----
+    /// A produce was answered for one partition. For `acks=0` this is when the answer would have left.
+    ProduceAnswered {
+        /// The partition.
+        partition: Partition,
+        /// The epoch in which it leads, or last led.
+        epoch: LeaderEpoch,
+        /// Who asked.
+        client: Node,
+        /// What was asked for.
+        acks: Acks,
+        /// The batch, where it was appended.
+        batch: Option<BatchId>,
+        /// What was answered.
+        error: ErrorCode,
+        /// The high watermark at this moment.
+        high_watermark: EndOffset,
+        /// The size of the maximal ISR at this moment: what R63a compares with the minimum.
+        isr: u32,
+        /// The effective `min.insync.replicas` at this moment.
+        min_isr: u32,
+    },
+    /// A consumer's fetch was answered with records.
+    Served {
+        /// The partition.
+        partition: Partition,
+        /// The leader epoch of the replica that served.
+        epoch: LeaderEpoch,
+        /// Who asked.
+        client: Node,
+        /// The first offset asked for.
+        from: Offset,
+        /// The bound of what was handed out.
+        upto: EndOffset,
+        /// The high watermark at this moment.
+        high_watermark: EndOffset,
+    },
+    // ---- a broker's life ----
+    /// A broker process has read its disk.
+    BrokerStarted {
+        /// The broker epoch in the clean-shutdown marker, if it had stopped in an orderly way.
+        previous_broker_epoch: Option<BrokerEpoch>,
+    },
+    /// A broker process was registered.
+    Registered {
+        /// The epoch it was given.
+        epoch: BrokerEpoch,
+    },
+    /// A broker learned from the controller whether it is fenced.
+    Fenced {
+        /// Now fenced, or unfenced.
+        fenced: bool,
+    },
+    /// A broker applied the metadata log up to here.
+    MetadataApplied {
+        /// Everything below is applied.
+        upto: EndOffset,
+    },
+    /// A broker stopped in an orderly way: logs flushed, marker written.
+    ShutDown,
+    // ---- the controller ----
+    /// The controller (re)started and has this epoch now.
+    ControllerLed {
+        /// The epoch of the metadata log.
+        epoch: LeaderEpoch,
+    },
+    /// A record of the metadata log is committed. These are the only truth about who leads and who is in sync.
+    Committed {
+        /// Its offset.
+        offset: Offset,
+        /// The record.
+        record: MetadataRecord,
+    },
+    /// An ISR change was refused.
+    AlterPartitionRefused {
+        /// Who proposed it.
+        broker: BrokerId,
+        /// The partition.
+        partition: Partition,
+        /// Why.
+        error: ErrorCode,
+    },
+    // ---- a producer ----
+    /// The application handed a record to the producer.
+    SendCalled {
+        /// The topic by name.
+        topic: String,
+        /// The partition that was chosen, if it is known already.
+        partition: Option<Partition>,
+        /// A hash of the key, if it has one.
+        key: Option<u64>,
+        /// The record.
+        value: Value,
+    },
+    /// A batch left for a broker.
+    BatchSent {
+        /// The partition.
+        partition: Partition,
+        /// The records in it.
+        values: Vec<Value>,
+        /// 1 for the first time.
+        attempt: u32,
+        /// To whom.
+        to: BrokerId,
+        /// How it is to be acknowledged.
+        acks: Acks,
+    },
+    /// The producer's promise was kept: the future of these records completed without error.
+    Acked {
+        /// The partition.
+        partition: Partition,
+        /// The offset of the first record; `None` with `acks=0`.
+        base: Option<Offset>,
+        /// The checksum of the batch, which the broker does not change.
+        crc: u32,
+        /// The records, in order.
+        values: Vec<Value>,
+        /// What was asked for.
+        acks: Acks,
+    },
+    /// The future of these records failed.
+    SendFailed {
+        /// The partition, if one was chosen.
+        partition: Option<Partition>,
+        /// The records.
+        values: Vec<Value>,
+        /// Why.
+        error: ErrorCode,
+        /// `true`: no attempt appended anything, for certain. `false`: unknown, the records may be in the log or
+        /// still come (G17).
+        definite: bool,
+    },
+    // ---- a consumer ----
+    /// The consumer now reads these partitions.
+    Assigned {
+        /// Which.
+        partitions: Vec<Partition>,
+    },
+    /// The position of a partition was set.
+    Sought {
+        /// The partition.
+        partition: Partition,
+        /// Where it reads next.
+        position: Offset,
+        /// Why.
+        reason: SeekReason,
+    },
+    /// Records were handed to the application, in this order.
+    Polled {
+        /// The partition.
+        partition: Partition,
+        /// Offset and value of each.
+        records: Vec<(Offset, Value)>,
+        /// The broker that served them.
+        from: BrokerId,
+    },
+    // ---- an admin client ----
+    /// A topic was created.
+    TopicCreated {
+        /// Its name.
+        name: String,
+        /// Its partitions.
+        partitions: Vec<Partition>,
+    },
+    /// A topic was not created.
+    TopicRefused {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: ErrorCode,
+        /// Why, for people.
+        message: String,
+    },
+    /// A topic was described.
+    TopicDescribed {
+        /// Its name.
+        name: String,
+        /// Leader and ISR of each partition.
+        partitions: Vec<(Partition, Option<BrokerId>, Vec<BrokerId>)>,
+    },
+}
+
+/// Why a consumer's position was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SeekReason {
+    /// The application asked for it.
+    Application,
+    /// There was no position, and `auto.offset.reset` decided.
+    Initial,
+    /// The position was out of range, and `auto.offset.reset` decided (K8).
+    OutOfRange,
+    /// The log was truncated under the position (K6).
+    Truncation,
+}

@@ -1,0 +1,33 @@
+//! Kafka's log: real bytes in real files, on whatever [`Disk`](crate::disk::Disk) it is handed.
+//!
+//! A [`Log`] is one replica's directory: segments of record batches, a leader-epoch cache, a recovery point. A
+//! [`LogFolder`] is the directory above them: checkpoints and the clean-shutdown marker. This room must not know
+//! messages, effects, events, replicas or clocks: it takes plain data and a disk, and gives plain data back.
+
+mod append;
+pub mod batch;
+pub mod builder;
+pub mod checkpoint;
+pub mod epochs;
+pub mod folder;
+#[expect(clippy::module_inception, reason = "the room is named after the thing that the others only serve")]
+mod log;
+mod read;
+pub mod record;
+mod recovery;
+mod segment;
+mod truncate;
+pub mod varint;
+
+#[cfg(test)]
+mod tests;
+
+pub use append::{AppendError, Appended, Replicated};
+pub use batch::{Batch, BatchId, Batches, CorruptBatch};
+pub use builder::BatchBuilder;
+pub use epochs::EpochCache;
+pub use folder::LogFolder;
+pub use log::{Loading, Log, LogConfig, remove_directory};
+pub use read::{OutOfRange, Span};
+pub use record::{Header, Record, Records};
+pub use recovery::Recovery;

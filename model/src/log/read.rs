@@ -1,0 +1,111 @@
+//! Reading in two steps (L70, L71): first where the bytes lie, then, when the answer leaves, what lies there.
+//!
+//! Kafka hands a slice of the file to the network thread. Between the two steps the log may be truncated and written
+//! again, and the reader gets what is there by then (L23, N15). This file must not know who reads.
+
+use bytes::Bytes;
+
+use super::log::Log;
+use super::segment::Entry;
+use crate::disk::{Disk, DiskError, FileId};
+use crate::names::{EndOffset, Offset};
+
+/// Where some whole batches lay when they were located: a stretch of one segment's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    file: FileId,
+    position: u64,
+    length: usize,
+    first: Offset,
+    end: EndOffset,
+}
+
+impl Span {
+    /// Its length in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.length
+    }
+
+    /// The first offset of the first batch; may lie below what was asked for.
+    #[must_use]
+    pub fn first(&self) -> Offset {
+        self.first
+    }
+
+    /// The bound behind the last batch, when it was located.
+    #[must_use]
+    pub fn end(&self) -> EndOffset {
+        self.end
+    }
+}
+
+/// `OFFSET_OUT_OF_RANGE`: the log holds nothing at this place and will not go on there either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not within {start} to {end}")]
+pub struct OutOfRange {
+    /// Log start offset.
+    pub start: EndOffset,
+    /// Log end offset.
+    pub end: EndOffset,
+}
+
+impl Log {
+    /// Finds whole batches, from the one that contains `from` on, all of them below `upto`, not more than `max_bytes`.
+    ///
+    /// With `min_one` at least one batch is found, however large, if there is one below `upto`. Never crosses a segment.
+    /// `Ok(None)`: nothing to read there, now.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] if `from` lies below the start or above the end of the log.
+    pub fn locate(
+        &self,
+        from: Offset,
+        upto: EndOffset,
+        max_bytes: usize,
+        min_one: bool,
+    ) -> Result<Option<Span>, OutOfRange> {
+        if from.bound() < self.start || from.bound() > self.end {
+            return Err(OutOfRange { start: self.start, end: self.end });
+        }
+        if !upto.covers(from) {
+            return Ok(None);
+        }
+        for segment in &self.segments[self.floor(from)..] {
+            let entries = segment.entries_from(from);
+            if let Some(first) = entries.first() {
+                return Ok(span(segment.file(), first, entries, upto, max_bytes, min_one));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what lies there now: other bytes than when it was located, or fewer, if the log was truncated since.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn read(&self, disk: &mut dyn Disk, span: &Span) -> Result<Bytes, DiskError> {
+        disk.read(span.file, span.position, span.length)
+    }
+}
+
+fn span(
+    file: FileId,
+    first: &Entry,
+    entries: &[Entry],
+    upto: EndOffset,
+    max_bytes: usize,
+    min_one: bool,
+) -> Option<Span> {
+    let limit = first.position().saturating_add(max_bytes as u64);
+    let fitting = entries.partition_point(|entry| entry.id.end() <= upto && entry.position_end() <= limit);
+    let one = usize::from(min_one && first.id.end() <= upto);
+    let last = entries.get(fitting.max(one).checked_sub(1)?)?;
+    Some(Span {
+        file,
+        position: first.position(),
+        length: usize::try_from(last.position_end() - first.position()).ok()?,
+        first: first.id.base,
+        end: last.id.end(),
+    })
+}

@@ -1,0 +1,126 @@
+//! What a log does with the files it finds at a start (L46-L55).
+//!
+//! After a clean stop it believes them. After any other it checks every batch from the segment with the recovery point
+//! on, and cuts at the first that is wrong. This file must not know how the stop came about, nor repair what Kafka does
+//! not: a segment that went missing between two others, or bytes that came back from before a truncation, stay as they
+//! are (L34) and are only counted.
+
+use super::batch::{Batch, Batches};
+use super::epochs::EpochCache;
+use super::log::{Loading, write_epochs};
+use super::segment::{self, DELETED, Segment};
+use crate::disk::{Disk, DiskError};
+use crate::names::{EndOffset, Offset};
+
+/// What was found and done when a log was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Segments that were checked batch by batch.
+    pub segments_scanned: u32,
+    /// Batches that were checked and kept.
+    pub batches_scanned: u64,
+    /// Bytes cut off behind the last good batch.
+    pub bytes_cut: u64,
+    /// Whole segments discarded because something before them was cut.
+    pub segments_dropped: u32,
+    /// Places where a segment begins above the end of the one before: something between them is missing.
+    pub holes: u32,
+    /// Places where a segment begins below the end of the one before: something truncated came back (L34).
+    pub overlaps: u32,
+    /// The epoch checkpoint could not be read, and was taken for absent (L9).
+    pub epochs_malformed: bool,
+    /// The epoch cache is not what its file says any more (L53), so [`super::Log::write_epochs`] is due.
+    pub epochs_cut: bool,
+}
+
+/// Opens the segments in a directory, oldest first, and brings them in order. `epochs` is what the checkpoint said, and
+/// learns what recovery sees.
+pub(super) fn load(
+    disk: &mut dyn Disk,
+    directory: &str,
+    loading: Loading,
+    epochs: &mut EpochCache,
+    recovery: &mut Recovery,
+) -> Result<Vec<Segment>, DiskError> {
+    let bases = segment_bases(disk, directory)?;
+    let first_scanned = if loading.clean { bases.len() } else { floor(&bases, loading.recovery_point) };
+    let mut segments: Vec<Segment> = Vec::with_capacity(bases.len());
+    for (index, &base) in bases.iter().enumerate() {
+        let scanned = index >= first_scanned;
+        let (segment, cut) = load_segment(disk, directory, base, scanned, epochs, recovery)?;
+        if let Some(before) = segments.last() {
+            recovery.holes += u32::from(base.bound() > before.end());
+            recovery.overlaps += u32::from(base.bound() < before.end());
+        }
+        segments.push(segment);
+        // A segment that was believed and turns out not to be readable is recovered by itself (L30); what is cut in the
+        // part that was not believed ends the log (L49, L50).
+        if cut && scanned {
+            for &later in &bases[index + 1..] {
+                segment::discard(disk, directory, later)?;
+                recovery.segments_dropped += 1;
+            }
+            break;
+        }
+    }
+    Ok(segments)
+}
+
+/// The base offsets of the segments in a directory, ascending. Removes what was discarded earlier (L48).
+fn segment_bases(disk: &mut dyn Disk, directory: &str) -> Result<Vec<Offset>, DiskError> {
+    let mut bases = Vec::new();
+    for path in disk.list(directory)? {
+        if path.ends_with(DELETED) {
+            disk.remove(&path)?;
+        } else {
+            bases.extend(segment::base_in(&path));
+        }
+    }
+    bases.sort_unstable();
+    Ok(bases)
+}
+
+/// The segment that contains the recovery point, or the first.
+fn floor(bases: &[Offset], recovery_point: EndOffset) -> usize {
+    bases.partition_point(|base| base.bound() <= recovery_point).saturating_sub(1)
+}
+
+/// Opens one segment, keeps its batches up to the first that is wrong, and cuts there. Returns whether it cut.
+fn load_segment(
+    disk: &mut dyn Disk,
+    directory: &str,
+    base: Offset,
+    scanned: bool,
+    epochs: &mut EpochCache,
+    recovery: &mut Recovery,
+) -> Result<(Segment, bool), DiskError> {
+    let (mut segment, bytes) = Segment::open(disk, directory, base)?;
+    let length = bytes.len() as u64;
+    recovery.segments_scanned += u32::from(scanned);
+    for batch in Batches::new(bytes) {
+        let Ok(batch) = batch else { break };
+        if !segment.takes(batch.id(), batch.size()) || (scanned && !batch.is_valid()) {
+            break;
+        }
+        segment.index(batch.id(), batch.size());
+        if scanned {
+            recovery.batches_scanned += 1;
+            learn_epoch(disk, directory, &batch, epochs)?;
+        }
+    }
+    let cut = segment.size() < length;
+    if cut {
+        recovery.bytes_cut += length - segment.size();
+        segment.cut_tail(disk)?;
+    }
+    Ok((segment, cut))
+}
+
+/// Recovery only ever adds epochs: what the checkpoint says about older ones stands (L49, L53).
+fn learn_epoch(disk: &mut dyn Disk, directory: &str, batch: &Batch, epochs: &mut EpochCache) -> Result<(), DiskError> {
+    let epoch = batch.leader_epoch();
+    if epochs.latest().is_none_or(|latest| epoch > latest) && epochs.assign(epoch, batch.base_offset().bound()) {
+        write_epochs(disk, directory, epochs)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,334 @@
+//! A disk in memory that numbers its calls, dies in any of them, and forgets what was not synced.
+//!
+//! After a power cut each page, each length and each change of a name is independently as it was or as it is.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::disk::{Disk, DiskError, FileId};
+
+const PAGE: usize = 16;
+
+/// What the call in which the process dies still does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Death {
+    Before,
+    /// Only an append can be half done.
+    Torn,
+    After,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct FakeDisk {
+    contents: Vec<Content>,
+    names: BTreeMap<String, FileId>,
+    durable_names: BTreeMap<String, FileId>,
+    pending: Vec<NameChange>,
+    /// Every call that changes something, in words.
+    pub(super) journal: Vec<String>,
+    pub(super) calls: u64,
+    die_in: Option<(u64, Death)>,
+    dead: bool,
+    /// What every call that changes something answers, if anything.
+    pub(super) failing: Option<DiskError>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+enum NameChange {
+    Create(String, FileId),
+    Rename(String, String),
+    Remove(String),
+}
+
+impl FakeDisk {
+    pub(super) fn die_in(&mut self, call: u64, death: Death) {
+        self.die_in = Some((call, death));
+    }
+
+    /// The next process starts. The page cache is still there.
+    pub(super) fn restart(&mut self) {
+        self.die_in = None;
+        self.dead = false;
+    }
+
+    /// The power goes and comes back. `dice` decides what was written of what was not synced.
+    pub(super) fn power_off(&mut self, dice: u64) {
+        let mut dice = Dice(dice);
+        for change in std::mem::take(&mut self.pending) {
+            if dice.coin() {
+                change.apply(&mut self.durable_names);
+            }
+        }
+        self.names.clone_from(&self.durable_names);
+        for content in &mut self.contents {
+            if content.now != content.durable {
+                content.forget(&mut dice);
+            }
+        }
+        self.restart();
+    }
+
+    /// The power goes and nothing that was not synced had been written yet.
+    pub(super) fn power_off_losing_all(&mut self) {
+        self.pending.clear();
+        self.names.clone_from(&self.durable_names);
+        for content in &mut self.contents {
+            content.now.clone_from(&content.durable);
+        }
+        self.restart();
+    }
+
+    pub(super) fn content(&self, path: &str) -> Option<Vec<u8>> {
+        Some(self.contents[self.names.get(path)?.0 as usize].now.clone())
+    }
+
+    pub(super) fn text(&self, path: &str) -> Option<String> {
+        self.content(path).map(|bytes| String::from_utf8(bytes).expect("text"))
+    }
+
+    /// Puts a file there as if it had always been.
+    pub(super) fn plant(&mut self, path: &str, bytes: impl Into<Vec<u8>>) {
+        let bytes = bytes.into();
+        let file = FileId(self.contents.len() as u64);
+        self.contents.push(Content { now: bytes.clone(), durable: bytes });
+        self.names.insert(path.to_owned(), file);
+        self.durable_names.insert(path.to_owned(), file);
+    }
+
+    /// Changes a file behind everybody's back.
+    pub(super) fn rot(&mut self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let file = self.names[path];
+        let content = &mut self.contents[file.0 as usize];
+        change(&mut content.now);
+        content.durable.clone_from(&content.now);
+    }
+
+    pub(super) fn paths(&self) -> Vec<&str> {
+        self.names.keys().map(String::as_str).collect()
+    }
+
+    fn call<T>(
+        &mut self,
+        words: impl FnOnce() -> String,
+        effect: impl FnOnce(&mut Self, bool) -> Result<T, DiskError>,
+    ) -> Result<T, DiskError> {
+        assert!(!self.dead, "a dead process used the disk: {}", words());
+        self.calls += 1;
+        if let Some((call, death)) = self.die_in
+            && call == self.calls
+        {
+            self.dead = true;
+            if death != Death::Before {
+                let _ = effect(self, death == Death::Torn);
+            }
+            return Err(DiskError::Crashed);
+        }
+        if let Some(error) = self.failing {
+            return Err(error);
+        }
+        self.journal.push(words());
+        effect(self, false)
+    }
+
+    fn name(&self, file: FileId) -> String {
+        let found = self.names.iter().find(|&(_, &named)| named == file);
+        found.map_or_else(|| format!("({})", file.0), |(path, _)| path.clone())
+    }
+
+    fn change(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.pending.push(change);
+    }
+
+    fn content_of(&mut self, file: FileId) -> &mut Content {
+        &mut self.contents[file.0 as usize]
+    }
+}
+
+impl Disk for FakeDisk {
+    fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.call(
+            || format!("create {path}"),
+            |disk, _| {
+                if let Some(&file) = disk.names.get(path) {
+                    disk.content_of(file).now.clear();
+                    return Ok(file);
+                }
+                let file = FileId(disk.contents.len() as u64);
+                disk.contents.push(Content::default());
+                disk.change(NameChange::Create(path.to_owned(), file));
+                Ok(file)
+            },
+        )
+    }
+
+    fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.names.get(path).copied().ok_or(DiskError::NotFound)
+    }
+
+    fn len(&mut self, file: FileId) -> Result<u64, DiskError> {
+        Ok(self.content_of(file).now.len() as u64)
+    }
+
+    fn append(&mut self, file: FileId, bytes: Bytes) -> Result<(), DiskError> {
+        let name = self.name(file);
+        self.call(
+            || format!("append {name}"),
+            |disk, torn| {
+                let written = if torn { bytes.len() / 2 } else { bytes.len() };
+                disk.content_of(file).now.extend_from_slice(&bytes[..written]);
+                Ok(())
+            },
+        )
+    }
+
+    fn read(&mut self, file: FileId, at: u64, length: usize) -> Result<Bytes, DiskError> {
+        let content = &self.content_of(file).now;
+        let from = content.len().min(at as usize);
+        let upto = content.len().min(from.saturating_add(length));
+        Ok(Bytes::copy_from_slice(&content[from..upto]))
+    }
+
+    fn truncate(&mut self, file: FileId, length: u64) -> Result<(), DiskError> {
+        let name = self.name(file);
+        self.call(
+            || format!("truncate {name} {length}"),
+            |disk, _| {
+                disk.content_of(file).now.truncate(length as usize);
+                Ok(())
+            },
+        )
+    }
+
+    fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
+        let name = self.name(file);
+        self.call(
+            || format!("sync {name}"),
+            |disk, _| {
+                let content = disk.content_of(file);
+                content.durable.clone_from(&content.now);
+                Ok(())
+            },
+        )
+    }
+
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        if !self.names.contains_key(from) {
+            return Err(DiskError::NotFound);
+        }
+        self.call(
+            || format!("rename {from} {to}"),
+            |disk, _| {
+                disk.change(NameChange::Rename(from.to_owned(), to.to_owned()));
+                Ok(())
+            },
+        )
+    }
+
+    fn remove(&mut self, path: &str) -> Result<(), DiskError> {
+        if !self.names.contains_key(path) {
+            return Err(DiskError::NotFound);
+        }
+        self.call(
+            || format!("remove {path}"),
+            |disk, _| {
+                disk.change(NameChange::Remove(path.to_owned()));
+                Ok(())
+            },
+        )
+    }
+
+    fn list(&mut self, directory: &str) -> Result<Vec<String>, DiskError> {
+        let inside = |path: &&String| {
+            directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+        };
+        Ok(self.names.keys().filter(inside).cloned().collect())
+    }
+
+    fn sync_dir(&mut self, directory: &str) -> Result<(), DiskError> {
+        self.call(
+            || format!("sync_dir {directory}"),
+            |disk, _| {
+                let (synced, rest) = std::mem::take(&mut disk.pending)
+                    .into_iter()
+                    .partition::<Vec<_>, _>(|change| change.is_in(directory));
+                disk.pending = rest;
+                for change in synced {
+                    change.apply(&mut disk.durable_names);
+                }
+                Ok(())
+            },
+        )
+    }
+}
+
+impl Content {
+    fn forget(&mut self, dice: &mut Dice) {
+        let (shorter, longer) = (self.now.len().min(self.durable.len()), self.now.len().max(self.durable.len()));
+        let length = match dice.below(3) {
+            0 => self.now.len(),
+            1 => self.durable.len(),
+            _ => shorter + dice.below(longer - shorter + 1),
+        };
+        let mut survived = vec![0; length];
+        for start in (0..length).step_by(PAGE) {
+            // What was synced once is overwritten or not, but never blank.
+            let may_be_blank = start >= self.durable.len();
+            let source = match dice.below(3) {
+                0 if may_be_blank => continue,
+                0 | 1 => &self.durable,
+                _ => &self.now,
+            };
+            let end = length.min(start + PAGE).min(source.len()).max(start);
+            survived[start..end].copy_from_slice(source.get(start..end).unwrap_or_default());
+        }
+        self.now.clone_from(&survived);
+        self.durable = survived;
+    }
+}
+
+impl NameChange {
+    fn apply(&self, names: &mut BTreeMap<String, FileId>) {
+        match self {
+            Self::Create(path, file) => {
+                names.insert(path.clone(), *file);
+            }
+            Self::Rename(from, to) => {
+                if let Some(file) = names.remove(from) {
+                    names.insert(to.clone(), file);
+                }
+            }
+            Self::Remove(path) => {
+                names.remove(path);
+            }
+        }
+    }
+
+    fn is_in(&self, directory: &str) -> bool {
+        let (Self::Create(path, _) | Self::Rename(_, path) | Self::Remove(path)) = self;
+        path.rsplit_once('/').map_or("", |(directory, _)| directory) == directory
+    }
+}
+
+/// SplitMix64.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound as u64) as usize
+    }
+
+    fn coin(&mut self) -> bool {
+        self.below(2) == 0
+    }
+}

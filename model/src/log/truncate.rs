@@ -1,0 +1,70 @@
+//! How a log gets shorter (L37, L38, L40-L43).
+//!
+//! Nothing here is synced: after a power cut what was cut off may be back (L34). The epoch cache changes in memory at
+//! once and on disk when another thread gets to it. This file must not know why the log has to be cut.
+
+use super::log::Log;
+use super::segment::{self, Segment};
+use crate::disk::{Disk, DiskError};
+use crate::names::EndOffset;
+
+impl Log {
+    /// Cuts everything at and above `end`. Returns whether the log was longer than that.
+    ///
+    /// Whole batches go: if `end` lies inside one, all of it does, and the log ends at `end` all the same (L41). Even if
+    /// nothing is cut the epoch cache is, at the end of the log: a leader that wrote nothing leaves an entry there that
+    /// is nobody else's (L38, KAFKA-10706). In any case [`Log::write_epochs`] is due, some time later; and after a cut
+    /// the checkpoint of recovery points, at once (L34).
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn truncate_to(&mut self, disk: &mut dyn Disk, end: EndOffset) -> Result<bool, DiskError> {
+        if end >= self.end {
+            self.epochs.truncate_from_end(self.end);
+            return Ok(false);
+        }
+        if end < self.segments[0].base().bound() {
+            self.truncate_fully_and_start_at(disk, end)?;
+            return Ok(true);
+        }
+        let kept = self.segments.partition_point(|segment| segment.base().bound() <= end);
+        for dropped in self.segments.drain(kept..) {
+            segment::discard(disk, &self.directory, dropped.base())?;
+        }
+        self.segments[kept - 1].truncate(disk, end)?;
+        self.end_at(end);
+        self.start = self.start.min(end);
+        self.epochs.truncate_from_end(end);
+        Ok(true)
+    }
+
+    /// Throws everything away and goes on, empty, at `start` (L42). The epoch checkpoint is written at once.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn truncate_fully_and_start_at(&mut self, disk: &mut dyn Disk, start: EndOffset) -> Result<(), DiskError> {
+        // The new segment comes before the old active one goes, unless they would have the same name.
+        let mut old = std::mem::take(&mut self.segments);
+        let active = old.pop();
+        for dropped in old {
+            segment::discard(disk, &self.directory, dropped.base())?;
+        }
+        let same_name = active.as_ref().is_some_and(|active| active.base().bound() == start);
+        if let Some(active) = active.as_ref().filter(|_| same_name) {
+            segment::discard(disk, &self.directory, active.base())?;
+        }
+        self.segments.push(Segment::create(disk, &self.directory, start.next())?);
+        if let Some(active) = active.filter(|_| !same_name) {
+            segment::discard(disk, &self.directory, active.base())?;
+        }
+        self.end_at(start);
+        self.start = start;
+        self.epochs.clear();
+        self.write_epochs(disk)
+    }
+
+    fn end_at(&mut self, end: EndOffset) {
+        self.end = end;
+        self.recovery_point = self.recovery_point.min(end);
+    }
+}

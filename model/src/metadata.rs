@@ -1,0 +1,248 @@
+//! What the controller decided: the records of the metadata log, and the image they add up to.
+//!
+//! The controller and every broker build their image with the same [`Image::apply`], each from the log, each at its own
+//! pace (C45, C46). Nothing here decides: that is `controller/`. Nothing here knows how the records travel.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::TopicConfig;
+use crate::names::{
+    BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
+};
+
+/// One record of the metadata log. In the log it is the value of a Kafka record, as JSON (S9).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MetadataRecord {
+    /// A broker process registered; it starts out fenced (C37).
+    RegisterBroker {
+        /// The broker.
+        broker: BrokerId,
+        /// The process's own name.
+        incarnation: Incarnation,
+        /// The offset of this record.
+        epoch: BrokerEpoch,
+    },
+    /// A broker's state changed (C40).
+    BrokerRegistrationChange {
+        /// The broker.
+        broker: BrokerId,
+        /// Of which registration.
+        epoch: BrokerEpoch,
+        /// `Some` if it is now fenced or unfenced.
+        fenced: Option<bool>,
+        /// Whether it is now in controlled shutdown.
+        in_controlled_shutdown: bool,
+    },
+    /// A topic was created.
+    Topic {
+        /// Its name.
+        name: String,
+        /// Its id.
+        id: TopicId,
+        /// Its own properties.
+        config: TopicConfig,
+    },
+    /// A partition was created.
+    Partition(PartitionRegistration),
+    /// A partition changed: `None` is "as before". Raises the partition epoch always and the leader epoch if
+    /// `leader` is present (R76).
+    PartitionChange {
+        /// The partition.
+        partition: Partition,
+        /// The new leader; `Some(None)` is nobody.
+        leader: Option<Option<BrokerId>>,
+        /// The new ISR.
+        isr: Option<Vec<BrokerId>>,
+        /// The new recovery state.
+        recovery_state: Option<RecoveryState>,
+    },
+    /// A new leader of the metadata quorum took over (C14).
+    LeaderChange {
+        /// Its epoch.
+        epoch: LeaderEpoch,
+    },
+    /// Nothing; keeps the high watermark of the metadata log moving (C27).
+    NoOp,
+}
+
+/// Whether a leader still has to recover from an unclean election (R10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecoveryState {
+    /// The usual state.
+    #[default]
+    Recovered,
+    /// Elected uncleanly, and not yet reported back.
+    Recovering,
+}
+
+/// A partition as the controller knows it: the only truth about who leads and who is in sync (R1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionRegistration {
+    /// The partition.
+    pub partition: Partition,
+    /// The assigned replicas, the preferred leader first.
+    pub replicas: Vec<BrokerId>,
+    /// The in-sync replicas.
+    pub isr: Vec<BrokerId>,
+    /// Who leads.
+    pub leader: Option<BrokerId>,
+    /// Since which leader epoch.
+    pub leader_epoch: LeaderEpoch,
+    /// The version of this registration.
+    pub partition_epoch: PartitionEpoch,
+    /// Whether the leader has recovered from an unclean election.
+    pub recovery_state: RecoveryState,
+}
+
+/// A broker as the controller knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerRegistration {
+    /// The process's own name.
+    pub incarnation: Incarnation,
+    /// The identity of this registration.
+    pub epoch: BrokerEpoch,
+    /// Fenced brokers lead nothing and join no ISR.
+    pub fenced: bool,
+    /// On its way out, in an orderly way (R103).
+    pub in_controlled_shutdown: bool,
+}
+
+impl MetadataRecord {
+    /// The value of the Kafka record that carries this one (S9).
+    ///
+    /// # Panics
+    /// Never: every record has a form in JSON.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("every metadata record has a form in JSON")
+    }
+
+    /// Reads what [`MetadataRecord::encode`] wrote.
+    ///
+    /// # Errors
+    /// If the bytes are anything else.
+    pub fn decode(value: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(value)
+    }
+}
+
+impl BrokerRegistration {
+    /// Whether the broker may lead and join ISRs (R74).
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        !self.fenced && !self.in_controlled_shutdown
+    }
+}
+
+/// A topic as the controller knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicRegistration {
+    /// Its name.
+    pub name: String,
+    /// Its own properties.
+    pub config: TopicConfig,
+    /// How many partitions it has.
+    pub partitions: u32,
+}
+
+/// What the metadata log adds up to, up to some offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// Everything below has been applied.
+    pub end: EndOffset,
+    /// The registered brokers.
+    pub brokers: BTreeMap<BrokerId, BrokerRegistration>,
+    /// The topics.
+    pub topics: BTreeMap<TopicId, TopicRegistration>,
+    /// The partitions.
+    pub partitions: BTreeMap<Partition, PartitionRegistration>,
+}
+
+impl Image {
+    /// Adds the record at `offset`. One that is in already is passed over: a fetch starts with a whole batch, and a
+    /// controller may tell twice of the last one before its restart.
+    pub fn apply(&mut self, offset: Offset, record: &MetadataRecord) {
+        if self.end.covers(offset) {
+            return;
+        }
+        self.end = offset.end();
+        match record {
+            MetadataRecord::RegisterBroker { broker, incarnation, epoch } => {
+                self.brokers.insert(
+                    *broker,
+                    BrokerRegistration {
+                        incarnation: *incarnation,
+                        epoch: *epoch,
+                        fenced: true,
+                        in_controlled_shutdown: false,
+                    },
+                );
+            }
+            MetadataRecord::BrokerRegistrationChange { broker, epoch, fenced, in_controlled_shutdown } => {
+                if let Some(registration) = self.brokers.get_mut(broker).filter(|known| known.epoch == *epoch) {
+                    registration.fenced = fenced.unwrap_or(registration.fenced);
+                    registration.in_controlled_shutdown = *in_controlled_shutdown;
+                }
+            }
+            MetadataRecord::Topic { name, id, config } => {
+                let topic = TopicRegistration { name: name.clone(), config: config.clone(), partitions: 0 };
+                self.topics.insert(*id, topic);
+            }
+            MetadataRecord::Partition(registration) => {
+                if let Some(topic) = self.topics.get_mut(&registration.partition.topic) {
+                    topic.partitions = topic.partitions.max(registration.partition.index + 1);
+                }
+                self.partitions.insert(registration.partition, registration.clone());
+            }
+            MetadataRecord::PartitionChange { partition, leader, isr, recovery_state } => {
+                if let Some(registration) = self.partitions.get_mut(partition) {
+                    registration.merge(*leader, isr.as_deref(), *recovery_state);
+                }
+            }
+            MetadataRecord::LeaderChange { .. } | MetadataRecord::NoOp => {}
+        }
+    }
+
+    /// Whether the broker may lead and join ISRs (R74), as far as this image knows.
+    #[must_use]
+    pub fn is_active(&self, broker: BrokerId) -> bool {
+        self.brokers.get(&broker).is_some_and(BrokerRegistration::is_active)
+    }
+
+    /// The topic of that name.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<(TopicId, &TopicRegistration)> {
+        self.topics.iter().find(|(_, topic)| topic.name == name).map(|(id, topic)| (*id, topic))
+    }
+
+    /// Kafka's name for the partition's directory: `<topic>-<index>`.
+    #[must_use]
+    pub fn directory(&self, partition: Partition) -> Option<String> {
+        self.topics.get(&partition.topic).map(|topic| format!("{}-{}", topic.name, partition.index))
+    }
+}
+
+impl PartitionRegistration {
+    /// Adds one change: every change raises the partition epoch, a leader field raises the leader epoch even if it
+    /// names the same leader (R76).
+    pub fn merge(
+        &mut self,
+        leader: Option<Option<BrokerId>>,
+        isr: Option<&[BrokerId]>,
+        recovery_state: Option<RecoveryState>,
+    ) {
+        if let Some(leader) = leader {
+            self.leader = leader;
+            self.leader_epoch = self.leader_epoch.next();
+        }
+        if let Some(isr) = isr {
+            self.isr = isr.to_vec();
+        }
+        if let Some(recovery_state) = recovery_state {
+            self.recovery_state = recovery_state;
+        }
+        self.partition_epoch = self.partition_epoch.next();
+    }
+}

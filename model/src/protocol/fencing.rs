@@ -1,0 +1,31 @@
+//! Whose word about a log is stale?
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::LeaderEpoch;
+use crate::wire::ErrorCode;
+
+/// The answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fencing {
+    /// A request that names another leader epoch than the broker's own is refused (KIP-320, R21).
+    LeaderEpoch,
+    /// Before KIP-320: nobody compares.
+    Unfenced,
+}
+
+impl Fencing {
+    /// Compares the epoch in a request, if there is one, with the broker's own.
+    ///
+    /// # Errors
+    /// `FENCED_LEADER_EPOCH` if the asker is behind, `UNKNOWN_LEADER_EPOCH` if the broker is.
+    pub fn check(self, asked: Option<LeaderEpoch>, own: LeaderEpoch) -> Result<(), ErrorCode> {
+        match (self, asked.map(|asked| asked.cmp(&own))) {
+            (Self::Unfenced, _) | (Self::LeaderEpoch, None | Some(Ordering::Equal)) => Ok(()),
+            (Self::LeaderEpoch, Some(Ordering::Less)) => Err(ErrorCode::FencedLeaderEpoch),
+            (Self::LeaderEpoch, Some(Ordering::Greater)) => Err(ErrorCode::UnknownLeaderEpoch),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The decisions on which Kafka's history turned: one file each, one enum of the answers that were given.
+//!
+//! [`Protocol`] is a value that holds one answer to each question. It can be printed, drawn, and differ from broker to
+//! broker; a planted bug is a constant like any release. Nothing outside this folder matches on an answer: the places
+//! that need one call a function of the enum with plain data. The answers know no machine, no message and no log.
+
+mod acknowledgement;
+mod admission;
+mod election;
+mod fencing;
+mod min_isr;
+mod muting;
+mod polling;
+mod proposals;
+mod resending;
+mod returning;
+mod shrinking;
+mod truncation;
+mod visibility;
+mod watermark;
+
+use serde::{Deserialize, Serialize};
+
+pub use acknowledgement::Acknowledgement;
+pub use admission::{Admission, Newcomer};
+pub use election::{Elected, Election};
+pub use fencing::Fencing;
+pub use min_isr::MinIsr;
+pub use muting::Muting;
+pub use polling::Polling;
+pub use proposals::Proposals;
+pub use resending::Resending;
+pub use returning::Returning;
+pub use shrinking::Shrinking;
+pub use truncation::Truncation;
+pub use visibility::Visibility;
+pub use watermark::{Watermark, WatermarkView};
+
+/// One answer to each question. `Default` is [`Protocol::LATEST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Protocol {
+    /// Where does a new follower cut its log?
+    pub truncation: Truncation,
+    /// How far have all come?
+    pub watermark: Watermark,
+    /// Who may join the in-sync set?
+    pub admission: Admission,
+    /// Whom must a record reach while a member is about to leave the in-sync set?
+    pub shrinking: Shrinking,
+    /// When does the answer to `acks=all` leave?
+    pub acknowledgement: Acknowledgement,
+    /// When are there too few in-sync replicas to accept a record?
+    pub min_isr: MinIsr,
+    /// How far may a consumer read?
+    pub visibility: Visibility,
+    /// Whose word about a log is stale?
+    pub fencing: Fencing,
+    /// Which proposals for another in-sync set does the controller accept?
+    pub proposals: Proposals,
+    /// Who may lead?
+    pub election: Election,
+    /// What may a returning broker claim?
+    pub returning: Returning,
+    /// What may a producer send while a batch of the same partition is under way?
+    pub muting: Muting,
+    /// When does a producer send a batch again?
+    pub resending: Resending,
+    /// Where does a consumer read on?
+    pub polling: Polling,
+}
+
+impl Protocol {
+    /// Kafka 4.x, without eligible leader replicas.
+    pub const LATEST: Self = Self {
+        truncation: Truncation::DivergingEpoch,
+        watermark: Watermark::MaximalIsrAboveMinimum,
+        admission: Admission::CurrentBrokerEpoch,
+        shrinking: Shrinking::OnceConfirmed,
+        acknowledgement: Acknowledgement::OnceCommitted,
+        min_isr: MinIsr::BeforeAndAfter,
+        visibility: Visibility::BelowHighWatermark,
+        fencing: Fencing::LeaderEpoch,
+        proposals: Proposals::AllEpochs,
+        election: Election::FromIsr,
+        returning: Returning::AsFenced,
+        muting: Muting::WhenOnlyOneMayBeInFlight,
+        resending: Resending::AsConfigured,
+        polling: Polling::BehindLastRecord,
+    };
+
+    /// The replication protocol of Kafka 0.10, before KIP-101: a new follower cuts its log at its own high watermark.
+    pub const KAFKA_0_10: Self = Self {
+        truncation: Truncation::HighWatermark,
+        watermark: Watermark::MaximalIsr,
+        admission: Admission::HighWatermark,
+        ..Self::LATEST
+    };
+}
+
+impl Default for Protocol {
+    fn default() -> Self {
+        Self::LATEST
+    }
+}

@@ -1,0 +1,29 @@
+//! Where does a consumer read on?
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::Offset;
+
+/// The answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Polling {
+    /// Behind the last record that it handed out (K4).
+    BehindLastRecord,
+    /// Planted: one record further after every sixteenth record, so that it skips some.
+    OneTooFar,
+    /// Planted: at the last record again after every sixteenth record, so that it repeats some.
+    OneTooShort,
+}
+
+impl Polling {
+    /// The position after `last` was handed out.
+    #[must_use]
+    pub fn next(self, last: Offset) -> Offset {
+        let next = last.plus(1);
+        match self {
+            Self::OneTooFar if next.0.is_multiple_of(16) => next.plus(1),
+            Self::OneTooShort if next.0.is_multiple_of(16) => last,
+            Self::BehindLastRecord | Self::OneTooFar | Self::OneTooShort => next,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Which proposals for another in-sync set does the controller accept?
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{BrokerEpoch, PartitionEpoch};
+
+/// The answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proposals {
+    /// Those that build on the present partition epoch, with members in their present broker epoch (KIP-903, R71).
+    AllEpochs,
+    /// Before KIP-903: no member's broker epoch is compared.
+    NoBrokerEpochs,
+    /// Planted: nor is the partition epoch, so a proposal that was overtaken is applied (B08).
+    NoPartitionEpoch,
+}
+
+impl Proposals {
+    /// Whether a proposal that builds on `proposed` may be applied to `present`.
+    #[must_use]
+    pub fn builds_on(self, proposed: PartitionEpoch, present: PartitionEpoch) -> bool {
+        match self {
+            Self::AllEpochs | Self::NoBrokerEpochs => proposed == present,
+            Self::NoPartitionEpoch => true,
+        }
+    }
+
+    /// Whether a member that fetched in `fetched_in` is the one that is registered in `registered`.
+    #[must_use]
+    pub fn is_same_process(self, fetched_in: Option<BrokerEpoch>, registered: BrokerEpoch) -> bool {
+        match self {
+            Self::AllEpochs => fetched_in.is_none_or(|epoch| epoch == registered),
+            Self::NoBrokerEpochs | Self::NoPartitionEpoch => true,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! How far have all come?
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::EndOffset;
+
+/// The answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Watermark {
+    /// Until 3.6: as far as the slowest of the maximal ISR and of those who are catching up (KIP-497, R40a).
+    MaximalIsr,
+    /// Since 3.7: the same, but not at all while the committed ISR is smaller than `min.insync.replicas` (KIP-966, R37).
+    MaximalIsrAboveMinimum,
+    /// Planted: as far as all but the slowest of them (P03).
+    SlowestIgnored,
+    /// Planted: as far as the leader itself (P04).
+    LeaderAlone,
+}
+
+/// What a leader knows when it asks.
+#[derive(Clone, Debug)]
+pub struct WatermarkView<'a> {
+    /// Its own log end offset.
+    pub leader_end: EndOffset,
+    /// The size of the ISR that the controller has confirmed.
+    pub committed_isr: u32,
+    /// The effective `min.insync.replicas` (R5).
+    pub min_isr: u32,
+    /// The log end offset of each other replica that must be waited for: the maximal ISR, and whoever is caught up and
+    /// eligible. [`EndOffset::ZERO`] for one that has not fetched in this epoch (R14).
+    pub others: &'a [EndOffset],
+}
+
+impl Watermark {
+    /// The high watermark that this view allows; `None` if it allows none (R37, R38).
+    #[must_use]
+    pub fn candidate(self, view: &WatermarkView<'_>) -> Option<EndOffset> {
+        let slowest = view.others.iter().copied().min().unwrap_or(view.leader_end).min(view.leader_end);
+        match self {
+            Self::MaximalIsr => Some(slowest),
+            Self::MaximalIsrAboveMinimum => (view.committed_isr >= view.min_isr).then_some(slowest),
+            Self::SlowestIgnored => {
+                let slowest_at = view.others.iter().position(|&end| end == slowest);
+                let rest = view.others.iter().enumerate().filter(|&(at, _)| Some(at) != slowest_at);
+                Some(rest.map(|(_, &end)| end).min().unwrap_or(view.leader_end).min(view.leader_end))
+            }
+            Self::LeaderAlone => Some(view.leader_end),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! One replica as the trace shows it: its log, its role, and what befell its disk.
+//!
+//! Rebuilt from facts alone. Knows no other replica; what is committed is handed in.
+
+use model::log::BatchId;
+use model::names::{BrokerId, EndOffset, LeaderEpoch, Offset, PartitionEpoch};
+
+/// One replica.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReplicaView {
+    /// Whether anything is known of it: its log was opened once.
+    pub known: bool,
+    /// Every batch in its log. What was deleted from the front counts as still there, so that positions agree with
+    /// those of the committed log.
+    pub batches: Vec<BatchId>,
+    /// Log end offset.
+    pub end: EndOffset,
+    /// Its high watermark.
+    pub high_watermark: EndOffset,
+    /// Everything below is known to be synced.
+    pub flushed: EndOffset,
+    /// What it does.
+    pub role: RoleView,
+    /// The leader epoch that it obeyed last in this process life.
+    pub epoch: Option<LeaderEpoch>,
+    /// The partition epoch that it obeyed last in this process life.
+    pub partition_epoch: Option<PartitionEpoch>,
+    /// What its disk may have lost since it was last known to have everything.
+    pub hurt: Option<Hurt>,
+    /// Whether nothing says that its log may differ from what is committed: no lossy failure and no loss of the
+    /// partition since it last joined the ISR, or led.
+    pub distrusted: bool,
+    /// So many batches are known to be the same as the first ones of the committed log.
+    agreed: usize,
+}
+
+/// What it does.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum RoleView {
+    /// Nothing, or nothing known.
+    #[default]
+    Idle,
+    /// It leads.
+    Leader(LeaderView),
+    /// It follows.
+    Follower,
+}
+
+/// What a leader knows.
+#[derive(Clone, Debug)]
+pub(crate) struct LeaderView {
+    /// Since which epoch.
+    pub epoch: LeaderEpoch,
+    /// How many members the ISR has that the controller confirmed, as it knows.
+    pub in_sync: u32,
+    /// Its log end offset when the confirmed ISR fell below `min.insync.replicas`; nothing while it is large enough.
+    pub below_minimum_since: Option<EndOffset>,
+    /// Whether it was too small at any time of this leadership.
+    pub ever_below_minimum: bool,
+}
+
+/// What a disk may have lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hurt {
+    /// Nothing below is in danger.
+    pub from: EndOffset,
+    /// Nothing from here on was there.
+    pub upto: EndOffset,
+    /// Whether the power went; otherwise the disk itself is gone or broken.
+    pub by_power: bool,
+}
+
+impl ReplicaView {
+    /// The log as it was opened: all that is in it.
+    pub(crate) fn open(&mut self, start: EndOffset, end: EndOffset, batches: &[BatchId], committed: &[BatchId]) {
+        self.known = true;
+        self.batches.clear();
+        let deleted = committed.iter().take_while(|batch| batch.end() <= start);
+        self.batches.extend(deleted.chain(batches));
+        self.end = end;
+        self.agreed = 0;
+    }
+
+    /// One more batch.
+    pub(crate) fn append(&mut self, batch: BatchId) {
+        self.known = true;
+        self.batches.push(batch);
+        self.end = batch.end();
+    }
+
+    /// Everything from `end` on goes. A batch that reaches beyond goes as a whole, as in Kafka (L38).
+    pub(crate) fn cut(&mut self, end: EndOffset) {
+        while self.batches.last().is_some_and(|batch| batch.end() > end) {
+            self.batches.pop();
+        }
+        self.end = end;
+        self.flushed = self.flushed.min(end);
+        self.agreed = self.agreed.min(self.batches.len());
+    }
+
+    /// How many of the first committed batches this log has, in a row.
+    pub(crate) fn agreed(&mut self, committed: &[BatchId]) -> usize {
+        self.agreed = self.agreed.min(committed.len());
+        while self.agreed < committed.len() && self.batches.get(self.agreed) == Some(&committed[self.agreed]) {
+            self.agreed += 1;
+        }
+        self.agreed
+    }
+
+    /// The first committed batch that this log lacks.
+    pub(crate) fn first_missing(&mut self, committed: &[BatchId]) -> Option<BatchId> {
+        let agreed = self.agreed(committed);
+        committed.get(agreed).copied()
+    }
+
+    /// Whether this very batch is in the log.
+    pub(crate) fn has(&self, batch: &BatchId) -> bool {
+        // Whoever asks mostly asks for one of the last.
+        for own in self.batches.iter().rev().take(4) {
+            if own.base == batch.base {
+                return own == batch;
+            }
+        }
+        self.batches.binary_search_by_key(&batch.base, |own| own.base).is_ok_and(|at| self.batches[at] == *batch)
+    }
+
+    /// The batch that holds the offset.
+    pub(crate) fn at(&self, offset: Offset) -> Option<&BatchId> {
+        let at = self.batches.partition_point(|batch| batch.end().0 <= offset.0);
+        self.batches.get(at).filter(|batch| batch.base <= offset)
+    }
+
+    /// A lossy failure: what is in `[from, end)` may be gone.
+    pub(crate) fn wound(&mut self, from: EndOffset, by_power: bool) {
+        let upto = self.end;
+        self.distrusted = true;
+        self.hurt = Some(match self.hurt {
+            None => Hurt { from, upto, by_power },
+            Some(hurt) => Hurt {
+                from: hurt.from.min(from),
+                upto: hurt.upto.max(upto),
+                by_power: hurt.by_power && by_power,
+            },
+        });
+    }
+
+    /// Whether a lossy failure may have taken the batch since this replica had it.
+    pub(crate) fn may_have_lost(&self, batch: &BatchId) -> bool {
+        self.hurt.is_some_and(|hurt| batch.end() > hurt.from && batch.base.0 < hurt.upto.0)
+    }
+
+    /// It has everything again, as far as anybody can tell.
+    pub(crate) fn trust(&mut self) {
+        self.hurt = None;
+        self.distrusted = false;
+    }
+
+    /// The process is over: roles and epochs are memory.
+    pub(crate) fn stop(&mut self) {
+        self.role = RoleView::Idle;
+        self.epoch = None;
+        self.partition_epoch = None;
+    }
+
+    /// What it knows as leader.
+    pub(crate) fn leader(&self) -> Option<&LeaderView> {
+        match &self.role {
+            RoleView::Leader(view) => Some(view),
+            RoleView::Idle | RoleView::Follower => None,
+        }
+    }
+
+    /// Its copy of the confirmed ISR, as leader of `epoch`.
+    pub(crate) fn knows_isr(&mut self, epoch: LeaderEpoch, committed: &[BrokerId], minimum: u32) {
+        let in_sync = u32::try_from(committed.len()).unwrap_or(u32::MAX);
+        let before = self.leader().filter(|view| view.epoch == epoch);
+        let since = before.and_then(|view| view.below_minimum_since);
+        let ever = before.is_some_and(|view| view.ever_below_minimum);
+        let below = in_sync < minimum;
+        self.role = RoleView::Leader(LeaderView {
+            epoch,
+            in_sync,
+            below_minimum_since: below.then(|| since.unwrap_or(self.end)),
+            ever_below_minimum: ever || below,
+        });
+    }
+}

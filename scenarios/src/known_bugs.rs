@@ -1,0 +1,441 @@
+//! History's mistakes, and some that nobody made: each with a story that meets it and the guarantee that it breaks.
+//!
+//! One test demands that every row is caught, and that the latest protocol tells the same stories without harm. A story
+//! is a plain function over a world; it never asks which protocol is spoken.
+
+use std::time::Duration;
+
+use model::config::Acks;
+use model::event::Event;
+use model::protocol::{
+    Acknowledgement, Admission, Election, MinIsr, Muting, Polling, Proposals, Protocol, Resending, Returning, Shrinking,
+    Truncation, Visibility, Watermark,
+};
+use sim::cluster::Cluster;
+
+use crate::World;
+use crate::guarantee::Guarantee;
+use crate::seen;
+use crate::strategies::brisk;
+
+/// One mistake.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownBug {
+    /// Its name.
+    pub name: &'static str,
+    /// Where it is told: a KIP, a JIRA, or the number of the mutation.
+    pub source: &'static str,
+    /// The mistake.
+    pub protocol: Protocol,
+    /// The cluster in which it is met; the protocol is added.
+    pub cluster: fn() -> Cluster,
+    /// The story that meets it.
+    pub story: fn(&mut World),
+    /// What it breaks.
+    pub breaks: Guarantee,
+    /// Within how many seeds it is caught.
+    pub seeds: u64,
+}
+
+impl KnownBug {
+    /// The cluster that has this bug.
+    #[must_use]
+    pub fn cluster(&self) -> Cluster {
+        (self.cluster)().protocol(self.protocol)
+    }
+
+    /// The same cluster without it.
+    #[must_use]
+    pub fn mended(&self) -> Cluster {
+        (self.cluster)().protocol(Protocol::LATEST)
+    }
+}
+
+/// All of them.
+pub const ALL: &[KnownBug] = &[
+    KnownBug {
+        name: "a follower cuts its log at its own high watermark",
+        source: "KIP-101, KAFKA-1211 (B01)",
+        protocol: Protocol::KAFKA_0_10,
+        cluster: three,
+        story: the_next_leader_dies_while_the_others_truncate,
+        breaks: Guarantee::Durability,
+        seeds: 30,
+    },
+    KnownBug {
+        name: "a follower cuts its log one record too high",
+        source: "planted (P21)",
+        protocol: Protocol { truncation: Truncation::OneTooHigh, ..Protocol::LATEST },
+        cluster: three_acks_1,
+        story: a_zombie_leader_returns,
+        breaks: Guarantee::LogMatching,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "the high watermark ignores the slowest in-sync replica",
+        source: "planted (P03)",
+        protocol: Protocol { watermark: Watermark::SlowestIgnored, ..Protocol::LATEST },
+        cluster: three,
+        story: the_leader_dies_while_its_heir_stands_still,
+        breaks: Guarantee::Durability,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "the high watermark follows the leader alone",
+        source: "planted (P04)",
+        protocol: Protocol { watermark: Watermark::LeaderAlone, ..Protocol::LATEST },
+        cluster: three,
+        story: the_leader_dies_while_its_heir_stands_still,
+        breaks: Guarantee::Durability,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "whoever fetches joins the in-sync set",
+        source: "planted (P11)",
+        protocol: Protocol { admission: Admission::Anyone, ..Protocol::LATEST },
+        cluster: two_with_short_fetches,
+        story: a_follower_far_behind_returns_and_the_leader_dies,
+        breaks: Guarantee::IsrInvariants,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "nobody joins the in-sync set again",
+        source: "planted",
+        protocol: Protocol { admission: Admission::Nobody, ..Protocol::LATEST },
+        cluster: two_with_short_fetches,
+        story: a_follower_returns,
+        breaks: Guarantee::Progress,
+        seeds: 3,
+    },
+    KnownBug {
+        name: "the leader forgets a leaver before the controller has agreed",
+        source: "planted (P15)",
+        protocol: Protocol { shrinking: Shrinking::AtOnce, ..Protocol::LATEST },
+        cluster: two_impatient,
+        story: a_leader_is_cut_off_from_all_but_its_clients,
+        breaks: Guarantee::Durability,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "acks=all is answered one record too early",
+        source: "planted (P09)",
+        protocol: Protocol { acknowledgement: Acknowledgement::OneTooEarly, ..Protocol::LATEST },
+        cluster: three,
+        story: a_few_records,
+        breaks: Guarantee::AckImpliesCommitted,
+        seeds: 5,
+    },
+    KnownBug {
+        name: "acks=all is answered as soon as the leader has appended",
+        source: "planted",
+        protocol: Protocol { acknowledgement: Acknowledgement::OnAppend, ..Protocol::LATEST },
+        cluster: three,
+        story: the_leader_dies_while_its_heir_stands_still,
+        breaks: Guarantee::AckImpliesCommitted,
+        seeds: 5,
+    },
+    KnownBug {
+        name: "min.insync.replicas is not asked for",
+        source: "planted",
+        protocol: Protocol { min_isr: MinIsr::Ignored, watermark: Watermark::MaximalIsr, ..Protocol::LATEST },
+        cluster: three_min_isr_2,
+        story: the_leader_is_left_alone,
+        breaks: Guarantee::MinIsr,
+        seeds: 3,
+    },
+    KnownBug {
+        name: "consumers are shown what is not committed",
+        source: "planted",
+        protocol: Protocol { visibility: Visibility::UpToLogEnd, ..Protocol::LATEST },
+        cluster: three,
+        story: the_leader_dies_while_its_heir_stands_still,
+        breaks: Guarantee::CommittedReads,
+        seeds: 5,
+    },
+    KnownBug {
+        name: "a member that has rebooted is let in on the word of its former life",
+        source: "before KIP-903",
+        protocol: Protocol { proposals: Proposals::NoBrokerEpochs, ..Protocol::LATEST },
+        cluster: three_patient,
+        story: a_newcomer_loses_its_disk_while_its_admission_is_under_way,
+        breaks: Guarantee::IsrInvariants,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "a proposal that was overtaken is applied",
+        source: "planted (B08)",
+        protocol: Protocol { proposals: Proposals::NoPartitionEpoch, ..Protocol::LATEST },
+        cluster: three_patient,
+        story: a_newcomer_loses_its_disk_while_its_admission_is_under_way,
+        breaks: Guarantee::IsrInvariants,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "whoever is alive is elected",
+        source: "planted (P17)",
+        protocol: Protocol { election: Election::FromReplicas, ..Protocol::LATEST },
+        cluster: two,
+        story: an_out_of_sync_replica_is_left_alone,
+        breaks: Guarantee::Durability,
+        seeds: 5,
+    },
+    KnownBug {
+        name: "a returning broker keeps its seats, whatever it lost",
+        source: "KAFKA-18106 (B38)",
+        protocol: Protocol { returning: Returning::KeepsItsSeats, ..Protocol::LATEST },
+        cluster: three,
+        story: a_follower_returns_with_an_empty_disk,
+        breaks: Guarantee::IsrInvariants,
+        seeds: 30,
+    },
+    KnownBug {
+        name: "a retried batch is overtaken although only one may be in flight",
+        source: "planted",
+        protocol: Protocol { muting: Muting::Never, ..Protocol::LATEST },
+        cluster: two_strict_order,
+        story: records_are_refused_until_the_follower_is_back,
+        breaks: Guarantee::Order,
+        seeds: 20,
+    },
+    KnownBug {
+        name: "a producer sends again although it has no retries left",
+        source: "planted",
+        protocol: Protocol { resending: Resending::BeyondRetries, ..Protocol::LATEST },
+        cluster: three_without_retries,
+        story: answers_are_lost,
+        breaks: Guarantee::AtMostOnce,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "a consumer skips a record",
+        source: "planted",
+        protocol: Protocol { polling: Polling::OneTooFar, ..Protocol::LATEST },
+        cluster: three,
+        story: many_records,
+        breaks: Guarantee::ConsumerOrder,
+        seeds: 3,
+    },
+    KnownBug {
+        name: "a consumer reads a record twice",
+        source: "planted",
+        protocol: Protocol { polling: Polling::OneTooShort, ..Protocol::LATEST },
+        cluster: three,
+        story: many_records,
+        breaks: Guarantee::ConsumerOrder,
+        seeds: 3,
+    },
+];
+
+fn two() -> Cluster {
+    brisk(Cluster::of(2)).min_isr(1)
+}
+
+fn three() -> Cluster {
+    brisk(Cluster::of(3)).min_isr(1)
+}
+
+fn three_min_isr_2() -> Cluster {
+    brisk(Cluster::of(3)).min_isr(2)
+}
+
+fn three_acks_1() -> Cluster {
+    three().acks(Acks::Leader)
+}
+
+/// A registration outlives what takes a while here.
+fn three_patient() -> Cluster {
+    three().property("broker.session.timeout.ms", 20_000).property("replica.lag.time.max.ms", 20_000)
+}
+
+/// A follower that is behind catches up in many small steps.
+fn two_with_short_fetches() -> Cluster {
+    two().property("replica.fetch.max.bytes", 200).property("replica.fetch.response.max.bytes", 200)
+}
+
+/// A leader gives up its followers long before the controller gives up the leader.
+fn two_impatient() -> Cluster {
+    two().property("replica.lag.time.max.ms", 1_000).property("broker.session.timeout.ms", 5_000)
+}
+
+fn two_strict_order() -> Cluster {
+    brisk(Cluster::of(2)).min_isr(2).property("producer.max.in.flight.requests.per.connection", 1)
+}
+
+fn three_without_retries() -> Cluster {
+    three().property("producer.retries", 0)
+}
+
+/// Long enough for every timeout of a brisk cluster.
+const A_WHILE: Duration = Duration::from_secs(8);
+
+/// A few records, and nothing else.
+pub fn a_few_records(w: &mut World) {
+    w.produce(20);
+}
+
+/// More records than one poll hands out, in several batches.
+pub fn many_records(w: &mut World) {
+    for _ in 0..6 {
+        w.produce(20);
+    }
+}
+
+/// KIP-101, case 1, as it happens today: the leader dies, the next one is followed, and whoever cuts its log upon
+/// following must lead without it, because the next leader dies, too.
+pub fn the_next_leader_dies_while_the_others_truncate(w: &mut World) {
+    w.produce(10);
+    let first = w.leader();
+    let heir = w.followers()[0];
+    let last = w.followers()[1];
+    w.send(5);
+    w.until(seen::acked);
+    w.crash(first);
+    w.until(|fact| seen::followed_by(fact, last));
+    w.crash(heir);
+    w.until(|fact| seen::led_by(fact, last));
+}
+
+/// T6: a leader that is cut off from all other servers goes on appending for its clients, and comes back to a cluster
+/// that has another leader.
+pub fn a_zombie_leader_returns(w: &mut World) {
+    w.produce(5);
+    let zombie = w.leader();
+    for other in w.servers_but(zombie) {
+        w.cut(zombie, other);
+    }
+    w.send(5);
+    w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
+    w.heal();
+    w.produce(5);
+    w.quiet();
+}
+
+/// The follower that will lead next stands still while more is written, and the leader dies before it goes on.
+pub fn the_leader_dies_while_its_heir_stands_still(w: &mut World) {
+    w.produce(5);
+    let (leader, heir) = (w.leader(), w.followers()[0]);
+    w.pause(heir, Duration::from_millis(1_500));
+    w.send(5);
+    w.run_for(Duration::from_millis(500));
+    w.crash(leader);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.quiet();
+}
+
+/// A follower that has missed a lot comes back; as soon as it is in sync, the leader dies.
+pub fn a_follower_far_behind_returns_and_the_leader_dies(w: &mut World) {
+    let (leader, follower) = (w.leader(), w.followers()[0]);
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    for _ in 0..10 {
+        w.produce(5);
+    }
+    w.restart(follower);
+    w.until(|fact| seen::joined_isr(fact, follower));
+    w.crash(leader);
+    w.until(|fact| seen::led_by(fact, follower));
+    w.quiet();
+}
+
+/// A follower is killed and comes back.
+pub fn a_follower_returns(w: &mut World) {
+    let follower = w.followers()[0];
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.produce(20);
+    w.restart(follower);
+    w.run_for(A_WHILE);
+}
+
+/// T8: the leader can reach its clients only. It gives up its follower, the controller gives up the leader.
+pub fn a_leader_is_cut_off_from_all_but_its_clients(w: &mut World) {
+    w.produce(5);
+    let (leader, heir) = (w.leader(), w.followers()[0]);
+    for other in w.servers_but(leader) {
+        w.cut(leader, other);
+    }
+    w.send(5);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.heal();
+    w.quiet();
+}
+
+/// All followers die, and more is written.
+pub fn the_leader_is_left_alone(w: &mut World) {
+    w.produce(5);
+    for follower in w.followers() {
+        w.crash(follower);
+        w.until(|fact| seen::left_isr(fact, follower));
+    }
+    w.send(5);
+    w.run_for(A_WHILE);
+}
+
+/// The leader asks for a follower to be let in; before the controller hears of it, the follower goes down in an orderly
+/// way and comes back as another process with an empty disk.
+pub fn a_newcomer_loses_its_disk_while_its_admission_is_under_way(w: &mut World) {
+    let (leader, newcomer, controller) = (w.leader(), w.followers()[0], w.controller());
+    w.terminate(newcomer);
+    w.until(|fact| seen::left_isr(fact, newcomer));
+    w.produce(20);
+    w.run_for(Duration::from_secs(1));
+    w.restart(newcomer);
+    w.until(|fact| seen::unfenced(fact, newcomer));
+    w.hold(leader, controller);
+    w.until(|fact| seen::proposed_by(fact, leader));
+    w.terminate(newcomer);
+    w.until(|fact| matches!(fact.event(), Some(Event::ShutDown)) || seen::stopped(fact, sim::fact::Ending::Exited));
+    w.cut(newcomer, leader);
+    w.wipe(newcomer);
+    w.restart(newcomer);
+    w.until(|fact| seen::unfenced(fact, newcomer));
+    w.release(leader, controller);
+    w.run_for(Duration::from_secs(1));
+}
+
+/// The leader dies while its follower is out of sync, and the follower comes back alone.
+pub fn an_out_of_sync_replica_is_left_alone(w: &mut World) {
+    let (leader, follower) = (w.leader(), w.followers()[0]);
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.produce(20);
+    w.crash(leader);
+    w.restart(follower);
+    w.run_for(A_WHILE);
+}
+
+/// A follower's disk is replaced, and it is back before anybody has noticed.
+pub fn a_follower_returns_with_an_empty_disk(w: &mut World) {
+    w.produce(20);
+    let follower = w.followers()[0];
+    w.wipe(follower);
+    w.restart(follower);
+    w.run_for(A_WHILE);
+}
+
+/// Records are refused for want of in-sync replicas and sent again, while more are written, until the follower is back.
+pub fn records_are_refused_until_the_follower_is_back(w: &mut World) {
+    w.produce(5);
+    let follower = w.followers()[0];
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.restart(follower);
+    for _ in 0..300 {
+        w.send(1);
+        w.run_for(Duration::from_millis(20));
+    }
+}
+
+/// What is written arrives, but the answers never do.
+pub fn answers_are_lost(w: &mut World) {
+    w.produce(5);
+    let (leader, producer) = (w.leader(), w.producer());
+    for _ in 0..5 {
+        w.hold(leader, producer);
+        w.send(3);
+        w.run_for(Duration::from_millis(100));
+        w.sever(leader, producer);
+        w.release(leader, producer);
+        w.run_for(Duration::from_millis(700));
+    }
+}

@@ -1,0 +1,111 @@
+//! Who writes, how fast, and until when: a load that runs as long as the storm.
+//!
+//! Over an idle cluster a storm tests nothing. The records are submitted a slice at a time, so that a long run does not
+//! begin with a queue of everything that will ever be written. Each record's time, topic and key are drawn by producer
+//! and number: no fault changes what is written.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use model::machine::Command;
+use model::names::Node;
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+use sim::dice::Dice;
+use sim::fact::Moment;
+
+use crate::World;
+
+/// What producers are asked to write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Records per second of each producer; 0 for none.
+    pub rate: u32,
+    /// How many different keys there are; 0 for records without a key.
+    pub keys: u32,
+    /// Bytes of each payload; at least 8.
+    pub value_size: u32,
+    /// When the load ends, counted from the beginning of the scenario; `None` for with the scenario.
+    pub ends: Option<Duration>,
+}
+
+impl Default for Load {
+    /// That of the reference scenario: 100 records a second of each producer, 100 bytes, without keys.
+    fn default() -> Self {
+        Self { rate: 100, keys: 0, value_size: 100, ends: None }
+    }
+}
+
+/// How much is submitted at a time.
+const SLICE: Duration = Duration::from_millis(250);
+
+impl Load {
+    /// No load at all.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { rate: 0, ..Self::default() }
+    }
+
+    /// Runs the world for `length` under this load, and to its end of load.
+    pub fn carry(&self, world: &mut World, dice: Dice, length: Duration) {
+        let begun = world.now();
+        let lasts = self.ends.unwrap_or(length).min(length);
+        let mut submitted = vec![0; world.producers().len()];
+        let mut from = Duration::ZERO;
+        while from < length {
+            let upto = (from + SLICE).min(length);
+            if from < lasts {
+                self.submit(world, dice, begun, upto.min(lasts), &mut submitted);
+            }
+            world.run_until(begun + upto);
+            from = upto;
+        }
+    }
+
+    /// Submits what is due before `upto`.
+    fn submit(&self, world: &mut World, dice: Dice, begun: Moment, upto: Duration, submitted: &mut [u64]) {
+        if self.rate == 0 {
+            return;
+        }
+        let topics = Topics::of(world);
+        for (producer, count) in submitted.iter_mut().enumerate() {
+            let node = world.producers()[producer];
+            loop {
+                let mut draw = dice.draw(&("load", producer, *count));
+                let at = Duration::from_secs_f64((*count as f64 + draw.gen_range(0.0..1.0)) / f64::from(self.rate));
+                if at >= upto {
+                    break;
+                }
+                *count += 1;
+                let key = (self.keys > 0).then(|| Bytes::from(format!("k{}", draw.gen_range(0..self.keys))));
+                let topic = topics.draw(draw.gen_range(0..topics.partitions));
+                let command = Command::Send { topic, key, value: world.fresh_payload(self.value_size as usize) };
+                world.submit_at(begun + at, node, command);
+            }
+        }
+    }
+}
+
+/// The topics, each as likely as it has partitions.
+struct Topics {
+    upto: Vec<(u32, String)>,
+    partitions: u32,
+}
+
+impl Topics {
+    fn of(world: &World) -> Self {
+        let mut upto = Vec::new();
+        let mut partitions = 0;
+        for topic in world.cluster().all_topics() {
+            partitions += topic.partitions;
+            upto.push((partitions, topic.name));
+        }
+        Self { upto, partitions }
+    }
+
+    fn draw(&self, nth: u32) -> String {
+        let at = self.upto.partition_point(|&(upto, _)| upto <= nth);
+        self.upto[at].1.clone()
+    }
+}

@@ -1,0 +1,172 @@
+//! What a cluster promises, given its settings, and what the course of events excuses (G6-G17).
+//!
+//! One place decides both. It knows settings and a few facts about an election; it reads no trace.
+
+use std::time::Duration;
+
+use model::config::{Acks, BrokerConfig, Settings, TopicConfig};
+use serde::{Deserialize, Serialize};
+
+/// What follows from the settings of a cluster and of its clients.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    /// Whose word the producers wait for.
+    pub acks: Acks,
+    /// Whether one producer's records of one partition keep their order (G23).
+    pub ordered: bool,
+    /// Whether no record may be there twice (G27).
+    pub at_most_once: bool,
+    /// How often one batch may be sent: `retries` + 1 (P11).
+    pub attempts: u64,
+    /// How long after the last fault everything has come to rest (C.3 L1, L2, L8, L10).
+    pub settles_within: Duration,
+    /// How long after `send` its future is decided (C.3 L3).
+    pub decides_within: Duration,
+    /// When leaderless partitions that allow it have been elected uncleanly at the latest (R94).
+    pub elects_uncleanly_within: Duration,
+    /// Whether the controller writes no-op records, so that the metadata log never stands still (C27).
+    pub metadata_moves: bool,
+    defaults: BrokerConfig,
+}
+
+/// What a topic promises, given its own properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicPromise {
+    /// In-sync replicas without which `acks=all` is refused; not yet clamped to the replication factor (R5).
+    pub min_isr: u32,
+    /// Whether a replica that is not in sync may lead (G14).
+    pub unclean_election: bool,
+}
+
+/// Why a record may be gone although it was committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Excuse {
+    /// The topic allows a replica to lead that is not in sync, and one did (G14).
+    UncleanElection,
+    /// Every in-sync replica lost what it had not synced, or its whole disk, since it had the record (G7, G9, G11).
+    NoReplicaLeft,
+}
+
+/// An election after which committed records are missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Election {
+    /// Whether the topic allows an unclean one.
+    pub unclean_allowed: bool,
+    /// Whether the new leader was not in the ISR, now or in an election since which not all have come together again.
+    pub unclean: bool,
+    /// Whether each member of the ISR out of which was elected had a lossy failure since it had the record.
+    pub all_lost_it: bool,
+}
+
+impl Promise {
+    /// What these settings promise.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        let (producer, broker) = (&settings.producer, &settings.broker);
+        let retries = u64::from(producer.retries);
+        Self {
+            acks: producer.acks,
+            ordered: producer.max_in_flight_requests_per_connection == 1 || retries == 0,
+            at_most_once: retries == 0,
+            attempts: retries + 1,
+            settles_within: settles_within(settings),
+            decides_within: producer.max_block + producer.delivery_timeout + producer.request_timeout + MARGIN,
+            elects_uncleanly_within: settings.controller.unclean_leader_election_interval + settles_within(settings),
+            metadata_moves: !settings.controller.metadata_max_idle_interval.is_zero(),
+            defaults: broker.clone(),
+        }
+    }
+
+    /// What a topic with these properties promises.
+    #[must_use]
+    pub fn topic(&self, config: &TopicConfig) -> TopicPromise {
+        let effective = config.effective(&self.defaults);
+        TopicPromise {
+            min_isr: effective.min_insync_replicas,
+            unclean_election: effective.unclean_leader_election_enable,
+        }
+    }
+
+    /// Whether the loss of a committed record at this election is within the contract.
+    #[must_use]
+    pub fn excuse(&self, election: Election) -> Option<Excuse> {
+        if election.unclean && election.unclean_allowed {
+            Some(Excuse::UncleanElection)
+        } else if election.all_lost_it {
+            Some(Excuse::NoReplicaLeft)
+        } else {
+            None
+        }
+    }
+}
+
+impl Excuse {
+    /// In words, for reports.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::UncleanElection => "an unclean election, which the topic allows",
+            Self::NoReplicaLeft => "every in-sync replica lost its disk or what it had not synced",
+        }
+    }
+}
+
+/// Timers of the world and of ours that are nobody's property: retries, heartbeats in flight, a slow disk's last calls.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// The longest chain after a heal: somebody waits for an answer that never comes, is declared dead, registers anew,
+/// fetches, and joins the ISR; a leader notices those who do not return only after one and a half lag times (R50).
+fn settles_within(settings: &Settings) -> Duration {
+    let broker = &settings.broker;
+    let session = broker.broker_session_timeout.max(settings.controller.broker_session_timeout);
+    broker.request_timeout
+        + session * 2
+        + broker.broker_heartbeat_interval * 2
+        + broker.replica_socket_timeout
+        + broker.replica_lag_time_max * 3 / 2
+        + broker.replica_fetch_backoff
+        + MARGIN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_is_promised_to_those_who_have_one_request_in_flight_or_never_retry() {
+        let mut settings = Settings::default();
+        assert!(!Promise::of(&settings).ordered, "five in flight, and retries");
+        settings.producer.max_in_flight_requests_per_connection = 1;
+        assert!(Promise::of(&settings).ordered);
+        settings.producer.max_in_flight_requests_per_connection = 5;
+        settings.producer.retries = 0;
+        assert!(Promise::of(&settings).ordered);
+        assert!(Promise::of(&settings).at_most_once);
+    }
+
+    #[test]
+    fn a_topic_decides_for_itself_what_the_brokers_default_to() {
+        let mut settings = Settings::default();
+        settings.broker.min_insync_replicas = 2;
+        let promise = Promise::of(&settings);
+        assert_eq!(promise.topic(&TopicConfig::default()), TopicPromise { min_isr: 2, unclean_election: false });
+        let own = TopicConfig { unclean_leader_election_enable: Some(true), ..TopicConfig::default() };
+        assert!(promise.topic(&own).unclean_election);
+    }
+
+    #[test]
+    fn an_unclean_election_excuses_only_where_it_is_allowed() {
+        let promise = Promise::of(&Settings::default());
+        let unclean = Election { unclean_allowed: false, unclean: true, all_lost_it: false };
+        assert_eq!(promise.excuse(unclean), None);
+        assert_eq!(promise.excuse(Election { unclean_allowed: true, ..unclean }), Some(Excuse::UncleanElection));
+    }
+
+    #[test]
+    fn lost_disks_excuse_only_if_no_in_sync_replica_kept_the_record() {
+        let promise = Promise::of(&Settings::default());
+        let clean = Election { unclean_allowed: true, unclean: false, all_lost_it: false };
+        assert_eq!(promise.excuse(clean), None);
+        assert_eq!(promise.excuse(Election { all_lost_it: true, ..clean }), Some(Excuse::NoReplicaLeft));
+    }
+}

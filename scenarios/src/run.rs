@@ -1,0 +1,230 @@
+//! One run: a plan goes in, an outcome comes out.
+//!
+//! Every run is alone in a fresh box and follows from its plan: boot, load under the storm, heal, a bounded time for
+//! progress, a fresh consumer that reads everything back, and the verdicts. This room steps a world by its hands and
+//! judges nothing itself.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sim::cluster::Cluster;
+use sim::dice::Dice;
+use sim::fact::{Chapter, Fact};
+
+use crate::World;
+use crate::guarantee::Guarantee;
+use crate::judge::{Judge, LossSummary, Violation};
+use crate::load::Load;
+use crate::measure::{Measures, Meter};
+use crate::storm::Storm;
+
+/// Everything that a run follows from, given this program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The shape of the cluster.
+    pub cluster: Cluster,
+    /// What befalls it.
+    pub storm: Storm,
+    /// What is written.
+    pub load: Load,
+    /// The seed of everything else.
+    pub seed: u64,
+    /// How long load and storm last; healing and reading back come on top.
+    pub length: Duration,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was broken: the first twenty, in order.
+    pub violations: Vec<Violation>,
+    /// Committed records that are gone, whether somebody had promised to keep them or not.
+    pub lost: LossSummary,
+    /// How often the premise of each guarantee was exercised.
+    pub exercised: Vec<(Guarantee, u64)>,
+    /// The run in numbers.
+    pub measures: Measures,
+    /// The digest of the trace, in hexadecimal.
+    pub digest: String,
+    /// How many facts the trace has.
+    pub facts: u64,
+    /// How many steps machines made.
+    pub steps: u64,
+    /// How much simulated time passed.
+    pub simulated: Duration,
+    /// The trace, if it was to be kept.
+    pub trace: Option<Vec<Fact>>,
+    /// The run ended in a panic: where and why. A finding like any other.
+    pub panicked: Option<String>,
+    /// The run could not show anything: why.
+    pub inconclusive: Option<String>,
+}
+
+/// What a run showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Every promise was kept.
+    Held,
+    /// The run could not show anything.
+    Inconclusive,
+    /// A promise was broken.
+    Violated,
+    /// A machine or the world panicked.
+    Panicked,
+}
+
+/// Who watches a run: the judge, and the meter next to it.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// Judges.
+    pub judge: Judge,
+    /// Measures.
+    pub meter: Meter,
+}
+
+impl Plan {
+    /// What the cluster was told that its promises depend on, in one line.
+    #[must_use]
+    pub fn promised(&self) -> String {
+        promised(&self.cluster)
+    }
+}
+
+/// What a cluster was told that its promises depend on, in one line.
+pub(crate) fn promised(cluster: &Cluster) -> String {
+    let settings = &cluster.settings;
+    let acks = settings.producer.entries().into_iter().find(|(name, _)| *name == "acks");
+    let acks = acks.map_or_else(String::new, |(_, value)| value);
+    let topics = cluster.all_topics();
+    let replicas = topics.iter().map(|topic| topic.replication_factor).max().unwrap_or_default();
+    let min_isr = settings.topic.effective(&settings.broker).min_insync_replicas;
+    format!("acks={acks}, replication factor {replicas}, min.insync.replicas={min_isr}")
+}
+
+impl Outcome {
+    /// What the run showed.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.panicked.is_some() {
+            Verdict::Panicked
+        } else if !self.violations.is_empty() {
+            Verdict::Violated
+        } else if self.inconclusive.is_some() {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Held
+        }
+    }
+
+    /// What two failures share that have the same cause, as far as one can tell; `None` if nothing failed.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<String> {
+        let panic = self.panicked.as_ref().map(|place| format!("panic/{}", place.lines().next().unwrap_or_default()));
+        panic.or_else(|| self.violations.first().map(Violation::fingerprint))
+    }
+}
+
+impl sim::Observer for Witness {
+    fn see(&mut self, fact: &Fact) {
+        self.judge.see(fact);
+        self.meter.see(fact);
+    }
+}
+
+impl Witness {
+    /// Watches a run of this cluster from its beginning.
+    #[must_use]
+    pub fn new(cluster: &Cluster) -> Self {
+        Self { judge: Judge::new(cluster), meter: Meter::default() }
+    }
+}
+
+/// Runs a plan.
+#[must_use]
+pub fn run(plan: &Plan) -> Outcome {
+    run_keeping(plan, false)
+}
+
+/// Runs a plan and keeps the trace.
+#[must_use]
+pub fn run_traced(plan: &Plan) -> Outcome {
+    run_keeping(plan, true)
+}
+
+fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
+    let outcome = sim::hermetic(plan.seed, || {
+        let mut world = World::new(&plan.cluster, plan.seed, Witness::new(&plan.cluster));
+        world.keep_trace(trace);
+        let inconclusive = act(&mut world, plan).err();
+        Outcome::of(&world, inconclusive)
+    });
+    outcome.unwrap_or_else(|panicked| Outcome::of_panic(panicked.to_string()))
+}
+
+/// The acts of a run. `Err`: the run shows nothing, because the cluster did not even boot.
+fn act(world: &mut World, plan: &Plan) -> Result<(), String> {
+    world.boot().map_err(|error| error.to_string())?;
+    world.arm(plan.storm.strikes.clone());
+    plan.load.carry(world, Dice::new(plan.seed), plan.length);
+    world.chapter(Chapter::LoadEnded);
+    finish(world);
+    Ok(())
+}
+
+/// Heals, leaves a bounded time for progress, and has a fresh consumer read everything from the start.
+pub(crate) fn finish(world: &mut World) {
+    world.heal();
+    world.settle();
+    world.read_back();
+    world.chapter(Chapter::Ended);
+}
+
+impl Outcome {
+    pub(crate) fn of(world: &World, inconclusive: Option<String>) -> Self {
+        let witness = world.observer();
+        Self {
+            violations: witness.judge.violations().to_vec(),
+            lost: witness.judge.lost().clone(),
+            exercised: witness.judge.exercised(),
+            measures: witness.meter.measures().clone(),
+            digest: world.digest().to_string(),
+            facts: world.facts(),
+            steps: world.steps(),
+            simulated: world.now().since(sim::fact::Moment::ZERO),
+            trace: world.trace().map(<[Fact]>::to_vec),
+            panicked: None,
+            inconclusive,
+        }
+    }
+
+    pub(crate) fn of_panic(panicked: String) -> Self {
+        Self {
+            violations: Vec::new(),
+            lost: LossSummary::default(),
+            exercised: Vec::new(),
+            measures: Measures::default(),
+            digest: String::new(),
+            facts: 0,
+            steps: 0,
+            simulated: Duration::ZERO,
+            trace: None,
+            panicked: Some(panicked),
+            inconclusive: None,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Held => "held",
+            Self::Inconclusive => "inconclusive",
+            Self::Violated => "violated",
+            Self::Panicked => "panicked",
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Out of a hundred thousand facts the few that tell what went wrong.
+//!
+//! What matters is decided by what broke: faults, deaths and returns, who leads and who is in sync, where logs were cut,
+//! and the first record that is gone with its append and its acknowledgement. A plain function over a kept trace; it
+//! knows no world.
+
+use std::collections::BTreeSet;
+
+use model::event::{Event, Value};
+use model::metadata::MetadataRecord;
+use model::names::{EndOffset, Offset, Partition};
+use sim::fact::{Chapter, Ending, Fact, What};
+
+use crate::failure::STORY_LINES;
+use crate::judge::Violation;
+
+/// The facts that matter, a line each, with an arrow at the one that broke the promise.
+#[must_use]
+pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
+    let until = trace.partition_point(|fact| fact.number <= violation.fact);
+    let told = &trace[..until];
+    let Some(last) = told.last() else { return Vec::new() };
+    let subject = Subject::of(told, last);
+    let mut ranked: Vec<(Weight, usize)> = told
+        .iter()
+        .enumerate()
+        .filter_map(|(at, fact)| subject.weigh(fact).map(|weight| (weight, at)))
+        .filter(|&(_, at)| at + 1 < told.len())
+        .collect();
+    // The weightiest, and of those that weigh the same the latest.
+    ranked.sort_by_key(|&(weight, at)| (std::cmp::Reverse(weight), std::cmp::Reverse(at)));
+    ranked.truncate(STORY_LINES - 2);
+    let mut chosen: Vec<usize> = ranked.into_iter().map(|(_, at)| at).collect();
+    chosen.sort_unstable();
+    let mut lines: Vec<String> = chosen.into_iter().map(|at| sim::trace::line(&told[at])).collect();
+    lines.push(format!("{}        ← {}", sim::trace::line(last), violation.kind));
+    lines
+}
+
+/// How much a fact matters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// Who follows, who registers.
+    Background,
+    /// In-sync sets, leaders, deaths and returns.
+    Turn,
+    /// Faults and cuts.
+    Blow,
+    /// The record that is gone.
+    Heart,
+}
+
+/// What the violation is about.
+struct Subject {
+    partition: Option<Partition>,
+    record: Option<(Offset, BTreeSet<Value>)>,
+}
+
+impl Subject {
+    fn of(told: &[Fact], last: &Fact) -> Self {
+        let partition = last.event().and_then(partition_of);
+        let bound = match last.event() {
+            Some(Event::Led { start, .. }) => Some(*start),
+            Some(Event::Truncated { end, .. }) => Some(*end),
+            _ => None,
+        };
+        let record = partition.zip(bound).and_then(|(partition, bound)| first_acked_at(told, partition, bound));
+        Self { partition, record }
+    }
+
+    fn weigh(&self, fact: &Fact) -> Option<Weight> {
+        match &fact.what {
+            What::Struck(_) => Some(Weight::Blow),
+            What::Stopped { how: Ending::Exited } => Some(Weight::Turn),
+            What::Stopped { .. } if fact.node.is_some_and(|node| !node.is_client()) => Some(Weight::Turn),
+            What::Started { life } if *life > 1 => Some(Weight::Turn),
+            What::Paused | What::Resumed => Some(Weight::Turn),
+            What::Chapter(Chapter::Begun | Chapter::Healed) => Some(Weight::Blow),
+            What::Noted(event) => self.weigh_event(event),
+            _ => None,
+        }
+    }
+
+    fn weigh_event(&self, event: &Event) -> Option<Weight> {
+        if self.is_heart(event) {
+            return Some(Weight::Heart);
+        }
+        let ours = self.partition.is_none() || partition_of(event) == self.partition;
+        match event {
+            Event::Truncated { .. } | Event::Restarted { .. } if ours => Some(Weight::Blow),
+            Event::Led { .. } if ours => Some(Weight::Turn),
+            Event::Committed { record: MetadataRecord::PartitionChange { .. }, .. } if ours => Some(Weight::Turn),
+            Event::Followed { .. } | Event::Opened { .. } if ours && self.partition.is_some() => {
+                Some(Weight::Background)
+            }
+            Event::AlterPartitionRefused { .. } if ours => Some(Weight::Background),
+            _ => None,
+        }
+    }
+
+    fn is_heart(&self, event: &Event) -> bool {
+        let Some((offset, values)) = &self.record else { return false };
+        match event {
+            Event::AppendedAsLeader { partition, batch, .. } | Event::AppendedAsFollower { partition, batch, .. } => {
+                Some(*partition) == self.partition && batch.base <= *offset && batch.end().covers(*offset)
+            }
+            Event::Acked { values: acked, .. } => acked.iter().any(|value| values.contains(value)),
+            _ => false,
+        }
+    }
+}
+
+/// The first acknowledged batch at or above the bound: gone, if a leader's log ends there.
+fn first_acked_at(told: &[Fact], partition: Partition, bound: EndOffset) -> Option<(Offset, BTreeSet<Value>)> {
+    let acked = told.iter().filter_map(|fact| match fact.event() {
+        Some(Event::Acked { partition: of, base: Some(base), values, .. }) if *of == partition => Some((*base, values)),
+        _ => None,
+    });
+    let gone = acked.filter(|(base, values)| base.0 + values.len() as u64 > bound.0);
+    gone.min_by_key(|(base, _)| *base)
+        .map(|(base, values)| (Offset(base.0.max(bound.0)), values.iter().copied().collect()))
+}
+
+fn partition_of(event: &Event) -> Option<Partition> {
+    match event {
+        Event::Opened { partition, .. }
+        | Event::AppendedAsLeader { partition, .. }
+        | Event::AppendedAsFollower { partition, .. }
+        | Event::Truncated { partition, .. }
+        | Event::Restarted { partition, .. }
+        | Event::Flushed { partition, .. }
+        | Event::Led { partition, .. }
+        | Event::Followed { partition, .. }
+        | Event::IsrKnown { partition, .. }
+        | Event::HighWatermark { partition, .. }
+        | Event::Diverged { partition, .. }
+        | Event::ProduceAnswered { partition, .. }
+        | Event::Served { partition, .. }
+        | Event::AlterPartitionRefused { partition, .. }
+        | Event::BatchSent { partition, .. }
+        | Event::Acked { partition, .. }
+        | Event::Sought { partition, .. }
+        | Event::Polled { partition, .. } => Some(*partition),
+        Event::SendFailed { partition, .. } => *partition,
+        Event::Committed { record: MetadataRecord::PartitionChange { partition, .. }, .. } => Some(*partition),
+        Event::Committed { record: MetadataRecord::Partition(registration), .. } => Some(registration.partition),
+        _ => None,
+    }
+}

@@ -1,0 +1,319 @@
+//! Who plays which part, as the trace says: folded from facts only.
+//!
+//! Who leads and who is in sync is what the committed metadata records say, the only truth about it (R1). This file
+//! holds no handle to a world and never asks a machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::event::{Event, Value};
+use model::metadata::{Image, MetadataRecord, PartitionRegistration};
+use model::names::{BrokerId, EndOffset, LeaderEpoch, Node, Partition, TopicId};
+
+use crate::fact::{Ending, Fact, What};
+
+/// The cast of a run, up to the last fact.
+#[derive(Clone, Debug, Default)]
+pub struct Cast {
+    image: Image,
+    partitions: Vec<Partition>,
+    replicas: BTreeMap<(Partition, BrokerId), Stand>,
+    up: BTreeSet<Node>,
+    destroyed: BTreeSet<Node>,
+    undecided: BTreeMap<Value, Node>,
+    created: BTreeSet<String>,
+    refused: BTreeMap<String, String>,
+    assigned: BTreeSet<Node>,
+}
+
+/// What one replica last said about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stand {
+    /// What it does.
+    pub role: Role,
+    /// Its log end offset.
+    pub end: EndOffset,
+    /// Its high watermark.
+    pub high_watermark: EndOffset,
+}
+
+/// What a replica does, as it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing yet in this process.
+    Idle,
+    /// It leads in this epoch.
+    Leads(LeaderEpoch),
+    /// It follows in this epoch.
+    Follows(LeaderEpoch),
+}
+
+/// What the last fact changed in the roles.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// A partition's committed ISR lost a member.
+    pub isr_shrunk: bool,
+    /// A partition's committed ISR gained a member.
+    pub isr_grew: bool,
+    /// A partition has another leader now, or none.
+    pub leader_changed: bool,
+}
+
+impl Cast {
+    /// Takes in the next fact, and says what it changed.
+    pub fn see(&mut self, fact: &Fact) -> Turn {
+        match (&fact.what, fact.node) {
+            (What::Noted(event), Some(node)) => return self.see_event(node, event),
+            (What::Started { .. }, Some(node)) => {
+                self.up.insert(node);
+            }
+            (What::Stopped { how }, Some(node)) => self.see_stop(node, *how),
+            _ => {}
+        }
+        Turn::default()
+    }
+
+    /// What the metadata log adds up to, so far.
+    #[must_use]
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// All partitions, in order of creation.
+    #[must_use]
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// The nth partition, in order of creation, from 0.
+    #[must_use]
+    pub fn partition(&self, nth: u32) -> Option<Partition> {
+        self.partitions.get(nth as usize).copied()
+    }
+
+    /// The topics with their names, in order of creation.
+    pub fn topics(&self) -> impl Iterator<Item = (TopicId, &str)> {
+        self.image.topics.iter().map(|(id, topic)| (*id, topic.name.as_str()))
+    }
+
+    /// Who leads the partition.
+    #[must_use]
+    pub fn leader(&self, partition: Partition) -> Option<BrokerId> {
+        self.registration(partition)?.leader
+    }
+
+    /// The in-sync replicas of the partition.
+    #[must_use]
+    pub fn isr(&self, partition: Partition) -> &[BrokerId] {
+        self.registration(partition).map_or(&[], |registration| &registration.isr)
+    }
+
+    /// The assigned replicas of the partition, the preferred leader first.
+    #[must_use]
+    pub fn replicas(&self, partition: Partition) -> &[BrokerId] {
+        self.registration(partition).map_or(&[], |registration| &registration.replicas)
+    }
+
+    /// The replicas of the partition that do not lead it, in order of assignment.
+    #[must_use]
+    pub fn followers(&self, partition: Partition) -> Vec<BrokerId> {
+        let leader = self.leader(partition);
+        self.replicas(partition).iter().copied().filter(|replica| Some(*replica) != leader).collect()
+    }
+
+    /// All that the controller has committed about the partition.
+    #[must_use]
+    pub fn registration(&self, partition: Partition) -> Option<&PartitionRegistration> {
+        self.image.partitions.get(&partition)
+    }
+
+    /// What the broker's replica of the partition last said about itself.
+    #[must_use]
+    pub fn stand(&self, partition: Partition, broker: BrokerId) -> Option<Stand> {
+        self.replicas.get(&(partition, broker)).copied()
+    }
+
+    /// Whether a process runs on this node.
+    #[must_use]
+    pub fn is_up(&self, node: impl Into<Node>) -> bool {
+        self.up.contains(&node.into())
+    }
+
+    /// Whether the node is gone for good.
+    #[must_use]
+    pub fn is_destroyed(&self, node: impl Into<Node>) -> bool {
+        self.destroyed.contains(&node.into())
+    }
+
+    /// How many records were handed to a producer that still runs and are neither acknowledged nor failed.
+    #[must_use]
+    pub fn undecided(&self) -> usize {
+        self.undecided.len()
+    }
+
+    /// Whether this record is neither acknowledged nor failed.
+    #[must_use]
+    pub fn is_undecided(&self, value: Value) -> bool {
+        self.undecided.contains_key(&value)
+    }
+
+    /// Whether an admin client has seen the topic created, with leaders.
+    #[must_use]
+    pub fn is_created(&self, topic: &str) -> bool {
+        self.created.contains(topic)
+    }
+
+    /// Why the topic was refused, if it was.
+    #[must_use]
+    pub fn refusal(&self, topic: &str) -> Option<&str> {
+        self.refused.get(topic).map(String::as_str)
+    }
+
+    /// Whether the consumer process has partitions assigned.
+    #[must_use]
+    pub fn is_assigned(&self, node: impl Into<Node>) -> bool {
+        self.assigned.contains(&node.into())
+    }
+
+    /// Whether every replica of the partition that can be there is in sync, has taken up its role in the current
+    /// epoch, has the whole log, and the leader's high watermark is at its end. `Err` says what is missing.
+    ///
+    /// # Errors
+    /// What is missing, in words.
+    pub fn settled(&self, partition: Partition) -> Result<(), String> {
+        let Some(registration) = self.registration(partition) else {
+            return Err(format!("{partition} is not known"));
+        };
+        let alive: Vec<BrokerId> =
+            registration.replicas.iter().copied().filter(|replica| !self.is_destroyed(*replica)).collect();
+        let Some(leader) = registration.leader else {
+            let lost = registration.isr.iter().all(|member| self.is_destroyed(*member));
+            return if lost { Ok(()) } else { Err(format!("{partition} has no leader")) };
+        };
+        if let Some(missing) = alive.iter().find(|replica| !registration.isr.contains(replica)) {
+            return Err(format!("{missing} is not in the ISR of {partition}"));
+        }
+        let Some(end) = self.stand(partition, leader).map(|stand| stand.end) else {
+            return Err(format!("{leader} has not said anything about {partition}"));
+        };
+        for replica in alive {
+            let Some(stand) = self.stand(partition, replica) else {
+                return Err(format!("{replica} has not said anything about {partition}"));
+            };
+            let expected = if replica == leader {
+                Role::Leads(registration.leader_epoch)
+            } else {
+                Role::Follows(registration.leader_epoch)
+            };
+            if stand.role != expected {
+                return Err(format!("{replica} has not taken up its role for {partition}"));
+            }
+            if stand.end != end {
+                return Err(format!("{replica} has {partition} up to {}, the leader up to {end}", stand.end));
+            }
+            if replica == leader && stand.high_watermark != end {
+                return Err(format!("the high watermark of {partition} is {}, not {end}", stand.high_watermark));
+            }
+        }
+        Ok(())
+    }
+
+    fn see_stop(&mut self, node: Node, how: Ending) {
+        self.up.remove(&node);
+        self.assigned.remove(&node);
+        if how == Ending::Destroyed {
+            self.destroyed.insert(node);
+        }
+        if node.is_client() {
+            self.undecided.retain(|_, producer| *producer != node);
+        }
+        if let Some(broker) = node.broker() {
+            for ((_, replica), stand) in &mut self.replicas {
+                if *replica == broker {
+                    stand.role = Role::Idle;
+                }
+            }
+        }
+    }
+
+    fn see_event(&mut self, node: Node, event: &Event) -> Turn {
+        match event {
+            Event::Committed { offset, record } => {
+                let turn = self.turn(record);
+                self.image.apply(*offset, record);
+                if let MetadataRecord::Partition(registration) = record {
+                    self.partitions.push(registration.partition);
+                }
+                return turn;
+            }
+            Event::SendCalled { value, .. } => {
+                self.undecided.insert(*value, node);
+            }
+            Event::Acked { values, .. } | Event::SendFailed { values, .. } => {
+                for value in values {
+                    self.undecided.remove(value);
+                }
+            }
+            Event::TopicCreated { name, .. } => {
+                self.created.insert(name.clone());
+            }
+            Event::TopicRefused { name, error, message } => {
+                self.refused.insert(name.clone(), format!("{}: {message}", error.name()));
+            }
+            Event::Assigned { .. } => {
+                self.assigned.insert(node);
+            }
+            _ => {
+                if let Some(broker) = node.broker() {
+                    self.see_replica(broker, event);
+                }
+            }
+        }
+        Turn::default()
+    }
+
+    /// What a committed record is about to change.
+    #[must_use]
+    pub fn turn(&self, record: &MetadataRecord) -> Turn {
+        let MetadataRecord::PartitionChange { partition, leader, isr, .. } = record else {
+            return Turn::default();
+        };
+        let Some(before) = self.registration(*partition) else {
+            return Turn::default();
+        };
+        Turn {
+            isr_shrunk: isr.as_ref().is_some_and(|isr| before.isr.iter().any(|member| !isr.contains(member))),
+            isr_grew: isr.as_ref().is_some_and(|isr| isr.iter().any(|member| !before.isr.contains(member))),
+            leader_changed: leader.is_some_and(|leader| leader != before.leader),
+        }
+    }
+
+    fn see_replica(&mut self, broker: BrokerId, event: &Event) {
+        match event {
+            Event::Opened { partition, end, high_watermark, .. } => {
+                let stand = Stand { role: Role::Idle, end: *end, high_watermark: *high_watermark };
+                self.replicas.insert((*partition, broker), stand);
+            }
+            Event::AppendedAsLeader { partition, batch, .. } | Event::AppendedAsFollower { partition, batch, .. } => {
+                self.of(*partition, broker).end = batch.end();
+            }
+            Event::Truncated { partition, end, .. } => self.of(*partition, broker).end = *end,
+            Event::Restarted { partition, start, .. } => self.of(*partition, broker).end = *start,
+            Event::Led { partition, epoch, start, high_watermark, .. } => {
+                let stand = Stand { role: Role::Leads(*epoch), end: *start, high_watermark: *high_watermark };
+                *self.of(*partition, broker) = stand;
+            }
+            Event::Followed { partition, epoch, end, .. } => {
+                let stand = self.of(*partition, broker);
+                stand.role = Role::Follows(*epoch);
+                stand.end = *end;
+            }
+            Event::HighWatermark { partition, at, .. } => self.of(*partition, broker).high_watermark = *at,
+            _ => {}
+        }
+    }
+
+    fn of(&mut self, partition: Partition, broker: BrokerId) -> &mut Stand {
+        let nothing = Stand { role: Role::Idle, end: EndOffset::ZERO, high_watermark: EndOffset::ZERO };
+        self.replicas.entry((partition, broker)).or_insert(nothing)
+    }
+}

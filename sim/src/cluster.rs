@@ -1,0 +1,323 @@
+//! The shape of a cluster before it exists: who is in it, what they are told, which protocol they speak.
+//!
+//! A value: it is drawn, printed and kept beside the seed that ran it. Nothing here runs.
+
+use model::config::{Acks, ConfigError, Settings};
+use model::names::{BrokerId, ClientId, ControllerId};
+use model::protocol::Protocol;
+use serde::{Deserialize, Serialize};
+
+use crate::disk::DiskTimings;
+use crate::net::Weather;
+
+/// The shape of a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// How many brokers: `b1`, `b2`, ...
+    pub brokers: u32,
+    /// How many controllers.
+    pub controllers: u32,
+    /// How many producers: the first clients.
+    pub producers: u32,
+    /// How many consumers: the next clients. Each is assigned every partition of every topic.
+    pub consumers: u32,
+    /// The topics; see [`Cluster::all_topics`] where there is none.
+    pub topics: Vec<Topic>,
+    /// Partitions of a topic that does not say.
+    pub partitions: u32,
+    /// Replicas of each partition of a topic that does not say; `None` for as many as there are brokers, but at most 3.
+    pub replication_factor: Option<u16>,
+    /// Bytes of each payload that the world's own hands produce; at least 8.
+    pub payload: usize,
+    /// What everybody is told.
+    pub settings: Settings,
+    /// What everybody speaks, but for [`Cluster::protocols`].
+    pub protocol: Protocol,
+    /// What single brokers speak.
+    pub protocols: Vec<(BrokerId, Protocol)>,
+    /// How long messages take on a good day.
+    pub weather: Weather,
+    /// How long disk calls take on a good day.
+    pub disk: DiskTimings,
+}
+
+/// A topic to be created before the scenario begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// Its name.
+    pub name: String,
+    /// How many partitions.
+    pub partitions: u32,
+    /// How many replicas of each.
+    pub replication_factor: u16,
+    /// Topic-level properties, by Kafka's names.
+    pub config: Vec<(String, String)>,
+}
+
+/// The topic of a cluster that names none.
+pub const DEFAULT_TOPIC: &str = "records";
+
+impl Cluster {
+    /// So many brokers, one controller, one producer, one consumer, one topic with one partition that is replicated to
+    /// all brokers but at most three, Kafka's defaults for everything that has one, and the latest protocol.
+    #[must_use]
+    pub fn of(brokers: u32) -> Self {
+        assert!(brokers > 0, "a cluster needs at least one broker");
+        Self {
+            brokers,
+            controllers: 1,
+            producers: 1,
+            consumers: 1,
+            topics: Vec::new(),
+            partitions: 1,
+            replication_factor: None,
+            payload: 100,
+            settings: Settings::default(),
+            protocol: Protocol::LATEST,
+            protocols: Vec::new(),
+            weather: Weather::default(),
+            disk: DiskTimings::default(),
+        }
+    }
+
+    /// How many controllers.
+    ///
+    /// # Panics
+    /// If it is not one: a quorum of controllers is not modelled yet.
+    #[must_use]
+    pub fn controllers(mut self, controllers: u32) -> Self {
+        assert!(controllers == 1, "{controllers} controllers: a quorum is not modelled yet, only one controller is");
+        self.controllers = controllers;
+        self
+    }
+
+    /// How many producers.
+    #[must_use]
+    pub fn producers(mut self, producers: u32) -> Self {
+        self.producers = producers;
+        self
+    }
+
+    /// How many consumers.
+    #[must_use]
+    pub fn consumers(mut self, consumers: u32) -> Self {
+        self.consumers = consumers;
+        self
+    }
+
+    /// Replicas of each partition of topics that do not say.
+    #[must_use]
+    pub fn replication_factor(mut self, replicas: u16) -> Self {
+        self.replication_factor = Some(replicas);
+        self
+    }
+
+    /// Partitions of topics that do not say.
+    #[must_use]
+    pub fn partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// One more topic, with properties by Kafka's names. The first one replaces the default topic.
+    #[must_use]
+    pub fn topic(
+        mut self,
+        name: impl Into<String>,
+        partitions: u32,
+        replication_factor: u16,
+        config: &[(&str, &str)],
+    ) -> Self {
+        let config = config.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.topics.push(Topic { name: name.into(), partitions, replication_factor, config });
+        self
+    }
+
+    /// `min.insync.replicas` of all topics that do not say.
+    #[must_use]
+    pub fn min_isr(self, replicas: u32) -> Self {
+        self.property("min.insync.replicas", replicas)
+    }
+
+    /// `unclean.leader.election.enable` of all topics that do not say.
+    #[must_use]
+    pub fn unclean_leader_election(self, enable: bool) -> Self {
+        self.property("unclean.leader.election.enable", enable)
+    }
+
+    /// `acks` of all producers.
+    #[must_use]
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.settings.producer.acks = acks;
+        self
+    }
+
+    /// What everybody speaks.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// What one broker speaks: a rolling upgrade is a cluster whose brokers differ.
+    #[must_use]
+    pub fn protocol_of(mut self, broker: BrokerId, protocol: Protocol) -> Self {
+        self.protocols.retain(|(known, _)| *known != broker);
+        self.protocols.push((broker, protocol));
+        self
+    }
+
+    /// How long messages take on a good day.
+    #[must_use]
+    pub fn latency(mut self, weather: Weather) -> Self {
+        self.weather = weather;
+        self
+    }
+
+    /// Bytes of each payload that the world's own hands produce; less than 8 count as 8, the size of a value.
+    #[must_use]
+    pub fn payload(mut self, bytes: usize) -> Self {
+        self.payload = bytes.max(8);
+        self
+    }
+
+    /// What everybody is told, all of it; whatever was set before is forgotten.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// One property by Kafka's name, as it would stand in one flat file for the whole cluster: a producer's behind
+    /// `producer.`, a consumer's behind `consumer.`, a topic's behind `topic.`.
+    ///
+    /// # Panics
+    /// If there is no such property or it cannot have this value; [`Cluster::try_property`] returns that.
+    #[must_use]
+    pub fn property(self, name: &str, value: impl ToString) -> Self {
+        match self.try_property(name, value) {
+            Ok(cluster) => cluster,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Like [`Cluster::property`].
+    ///
+    /// # Errors
+    /// If there is no such property or it cannot have this value.
+    pub fn try_property(self, name: &str, value: impl ToString) -> Result<Self, ConfigError> {
+        self.try_properties(&[(name, &value.to_string())])
+    }
+
+    /// Several properties at once, where each alone would contradict what is set already.
+    ///
+    /// # Errors
+    /// If there is no such property or it cannot have this value.
+    pub fn try_properties(mut self, properties: &[(&str, &str)]) -> Result<Self, ConfigError> {
+        let mut text = self.settings.to_properties();
+        for (name, value) in properties {
+            text.push_str(&format!("\n{name}={value}"));
+        }
+        self.settings = Settings::parse("cluster", &text)?.0;
+        Ok(self)
+    }
+
+    /// The topics to create: those that were named, or else [`DEFAULT_TOPIC`]. What [`Settings::topic`] says is among
+    /// their properties.
+    #[must_use]
+    pub fn all_topics(&self) -> Vec<Topic> {
+        let replication_factor =
+            self.replication_factor.unwrap_or_else(|| u16::try_from(self.brokers.min(3)).unwrap_or(3));
+        let default = Topic {
+            name: DEFAULT_TOPIC.to_owned(),
+            partitions: self.partitions,
+            replication_factor,
+            config: Vec::new(),
+        };
+        let mut topics = if self.topics.is_empty() { vec![default] } else { self.topics.clone() };
+        for topic in &mut topics {
+            for (name, value) in self.settings.topic.entries() {
+                if !topic.config.iter().any(|(known, _)| known == name) {
+                    topic.config.push((name.to_owned(), value));
+                }
+            }
+        }
+        topics
+    }
+
+    /// The controllers' ids, in order.
+    pub fn controller_ids(&self) -> impl Iterator<Item = ControllerId> + use<> {
+        (1..=self.controllers).map(ControllerId)
+    }
+
+    /// The brokers' ids, in order.
+    pub fn broker_ids(&self) -> impl Iterator<Item = BrokerId> + use<> {
+        (1..=self.brokers).map(BrokerId)
+    }
+
+    /// The producers' ids, in order: the first clients.
+    pub fn producer_ids(&self) -> impl Iterator<Item = ClientId> + use<> {
+        (1..=self.producers).map(ClientId)
+    }
+
+    /// The consumers' ids, in order: the clients behind the producers.
+    pub fn consumer_ids(&self) -> impl Iterator<Item = ClientId> + use<> {
+        (self.producers + 1..=self.producers + self.consumers).map(ClientId)
+    }
+
+    /// The admin client, behind the consumers.
+    #[must_use]
+    pub fn admin_id(&self) -> ClientId {
+        ClientId(self.producers + self.consumers + 1)
+    }
+
+    /// A consumer that stays off until somebody wants to read everything back; the last client.
+    #[must_use]
+    pub fn reader_id(&self) -> ClientId {
+        ClientId(self.producers + self.consumers + 2)
+    }
+
+    /// What a broker speaks.
+    #[must_use]
+    pub fn protocol_spoken_by(&self, broker: BrokerId) -> Protocol {
+        self.protocols.iter().find(|(known, _)| *known == broker).map_or(self.protocol, |(_, protocol)| *protocol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_reaches_everybody_who_has_it() {
+        let cluster = Cluster::of(3).min_isr(2).property("broker.session.timeout.ms", 6_000);
+        assert_eq!(cluster.settings.broker.min_insync_replicas, 2);
+        assert_eq!(cluster.settings.controller.min_insync_replicas, 2);
+        assert_eq!(cluster.settings.controller.broker_session_timeout.as_millis(), 6_000);
+        assert_eq!(cluster.property("producer.acks", "1").settings.producer.acks, Acks::Leader);
+    }
+
+    #[test]
+    fn an_unknown_property_is_an_error_that_names_it() {
+        let error = Cluster::of(1).try_property("min.insync.replica", 2).unwrap_err().to_string();
+        assert!(error.contains("min.insync.replica") && error.contains("min.insync.replicas"), "{error}");
+    }
+
+    #[test]
+    fn the_default_topic_has_at_most_three_replicas() {
+        assert_eq!(Cluster::of(2).all_topics()[0].replication_factor, 2);
+        assert_eq!(Cluster::of(5).all_topics()[0].replication_factor, 3);
+        assert_eq!(Cluster::of(5).replication_factor(5).all_topics()[0].replication_factor, 5);
+        let named = Cluster::of(3).topic("a", 2, 1, &[("segment.bytes", "1000")]).all_topics();
+        assert_eq!((named.len(), named[0].partitions, named[0].config.len()), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_cluster_is_read_back_from_json() {
+        let cluster = Cluster::of(3).min_isr(2).protocol_of(BrokerId(2), Protocol::KAFKA_0_10);
+        let text = serde_json::to_string(&cluster).unwrap();
+        assert_eq!(serde_json::from_str::<Cluster>(&text).unwrap(), cluster);
+    }
+}

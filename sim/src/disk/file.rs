@@ -1,0 +1,171 @@
+//! One file: what processes see of it, and what is known of the platter.
+//!
+//! Files only grow at the end and are cut down, so the platter needs no image of its own: it is told apart by the length
+//! at the last sync and the cuts since. Which of the possible states a power cut leaves is not decided here.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::content::Content;
+
+/// The unit in which the page cache reaches the platter, in bytes.
+pub const PAGE: u64 = 4096;
+
+/// The unit within which a write is never torn, in bytes.
+pub const SECTOR: u64 = 512;
+
+/// A file, named or not. It is data: what may happen to it is read off [`File::unsettled`].
+#[derive(Clone, Debug)]
+pub(super) struct File {
+    /// The path it has, or had last.
+    pub(super) path: Arc<str>,
+    /// The how-manieth file of this disk.
+    pub(super) born: u64,
+    content: Content,
+    /// The length at the last successful sync.
+    durable: u64,
+    /// Truncations since, oldest first.
+    cuts: Vec<Cut>,
+    /// What a failed sync left clean in the cache but perhaps not on the platter; later syncs do not write it.
+    forsaken: Vec<Range<u64>>,
+}
+
+/// A truncation that the platter may not have seen.
+#[derive(Clone, Debug)]
+struct Cut {
+    at: u64,
+    lost: Content,
+}
+
+/// Why and how the surviving content of a file is open.
+#[derive(Clone, Debug)]
+pub(super) struct Unsettled {
+    /// What the file has been since the last sync, oldest first; the first is what was synced, the last what is seen.
+    pub(super) versions: Vec<Content>,
+    /// The lengths that may survive.
+    pub(super) lengths: Range<u64>,
+    /// Where bytes are open, in order and apart. Everything else survives exactly.
+    pub(super) loose: Vec<Range<u64>>,
+}
+
+impl File {
+    pub(super) fn new(path: Arc<str>, born: u64) -> Self {
+        Self { path, born, content: Content::default(), durable: 0, cuts: Vec::new(), forsaken: Vec::new() }
+    }
+
+    pub(super) fn content(&self) -> &Content {
+        &self.content
+    }
+
+    pub(super) fn append(&mut self, bytes: Bytes) {
+        self.content.append(bytes);
+    }
+
+    pub(super) fn truncate(&mut self, length: u64) {
+        if length < self.content.len() {
+            let lost = self.content.cut(length);
+            self.cuts.push(Cut { at: length, lost });
+            for range in &mut self.forsaken {
+                range.end = range.end.min(length);
+            }
+            self.forsaken.retain(|range| !range.is_empty());
+        }
+    }
+
+    /// How many bytes a sync would have to write.
+    pub(super) fn dirty_bytes(&self) -> u64 {
+        self.content.len() - self.firm()
+    }
+
+    /// Whether a sync would have nothing to do.
+    pub(super) fn is_clean(&self) -> bool {
+        self.cuts.is_empty() && self.durable == self.content.len()
+    }
+
+    /// Everything dirty is on the platter.
+    pub(super) fn sync(&mut self) {
+        if !self.forsaken.is_empty() {
+            self.rewrite_forsaken();
+        }
+        self.durable = self.content.len();
+        self.cuts.clear();
+    }
+
+    /// A sync failed: the kernel calls the dirty pages clean, whether or not they were written.
+    pub(super) fn fail_sync(&mut self) {
+        let from = self.forsaken.last().map_or(0, |range| range.end).max(self.firm());
+        if from < self.content.len() {
+            self.forsaken.push(from..self.content.len());
+        }
+    }
+
+    /// Turns one bit, in the cache and wherever else the byte is.
+    pub(super) fn flip(&mut self, at: u64, bit: u8) {
+        self.content.flip(at, bit);
+    }
+
+    /// The file is this from now on, in the cache and on the platter.
+    pub(super) fn settle(&mut self, content: Content) {
+        self.durable = content.len();
+        self.content = content;
+        self.cuts.clear();
+        self.forsaken.clear();
+    }
+
+    /// What is open about this file if the power goes now; nothing if it would survive as it is.
+    pub(super) fn unsettled(&self) -> Option<Unsettled> {
+        if self.is_clean() && self.forsaken.is_empty() {
+            return None;
+        }
+        let mut versions = vec![self.content.clone()];
+        for cut in self.cuts.iter().rev() {
+            let mut before = versions[versions.len() - 1].slice(0, cut.at);
+            before.extend(cut.lost.clone());
+            versions.push(before);
+        }
+        versions.push(self.synced(&versions[versions.len() - 1]));
+        versions.reverse();
+        let firm = self.firm();
+        let longest = versions.iter().map(Content::len).max().unwrap_or(0);
+        let mut loose: Vec<Range<u64>> =
+            self.forsaken.iter().map(|range| range.start.min(firm)..range.end.min(firm)).collect();
+        loose.push(firm..longest);
+        loose.retain(|range| !range.is_empty());
+        Some(Unsettled { versions, lengths: firm..longest + 1, loose })
+    }
+
+    /// Below this, nothing but a failed sync puts a byte in doubt.
+    fn firm(&self) -> u64 {
+        self.cuts.iter().map(|cut| cut.at).fold(self.durable, u64::min)
+    }
+
+    /// What was synced, given what the file was before the first cut since. What a failed sync forsook is not there.
+    fn synced(&self, oldest: &Content) -> Content {
+        let mut synced = Content::default();
+        for range in &self.forsaken {
+            let (from, to) = (range.start.min(self.durable), range.end.min(self.durable));
+            synced.extend(oldest.slice(synced.len(), from));
+            synced.extend_zeros(to.saturating_sub(synced.len()));
+        }
+        synced.extend(oldest.slice(synced.len(), self.durable));
+        synced
+    }
+
+    /// A page that was written to since the failed sync is dirty again and reaches the platter whole.
+    fn rewrite_forsaken(&mut self) {
+        let attempted = self.forsaken.last().map_or(0, |range| range.end).max(self.durable);
+        let mut dirty_from = u64::MAX;
+        if self.content.len() > attempted {
+            dirty_from = attempted / PAGE * PAGE;
+        }
+        for cut in &self.cuts {
+            dirty_from = dirty_from.min(cut.at / PAGE * PAGE);
+        }
+        for range in &mut self.forsaken {
+            range.end = range.end.min(dirty_from);
+        }
+        self.forsaken.retain(|range| !range.is_empty());
+    }
+}

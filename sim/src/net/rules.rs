@@ -1,0 +1,115 @@
+//! What faults do to links, and what TCP makes of their end.
+
+use std::time::Duration;
+
+use model::wire::ConnectionId;
+
+use super::connection::Packet;
+use super::{Link, Network, Outlet, Side, Transit};
+
+/// One rule on one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// Nothing gets through.
+    Cut,
+    /// Messages wait in the network.
+    Hold,
+    /// Messages take longer.
+    Delay { extra: Duration, jitter: Duration },
+    /// Only so many bytes per second get through.
+    Slow(u64),
+}
+
+impl Network {
+    /// Lays a rule on the link from one host to another, on top of what lies on it.
+    pub(crate) fn impose(&mut self, from: usize, to: usize, rule: Rule) {
+        let count = self.nodes.len();
+        let link = &mut self.links[from * count + to];
+        match rule {
+            Rule::Cut => link.cut = true,
+            Rule::Hold => link.held = true,
+            Rule::Delay { extra, jitter } => {
+                link.extra = link.extra.saturating_add(extra);
+                link.jitter = link.jitter.saturating_add(jitter);
+            }
+            Rule::Slow(rate) => link.rate = Some(link.rate.map_or(rate, |known| known.min(rate))),
+        }
+    }
+
+    /// What was held arrives now, in order.
+    pub(crate) fn release(&mut self, from: usize, to: usize, out: &mut Outlet<'_>) {
+        let count = self.nodes.len();
+        if std::mem::take(&mut self.links[from * count + to].held) {
+            self.resume(|source, goal| (source, goal) == (from, to), true, out);
+        }
+    }
+
+    /// Lifts every rule on the link. What a cut stopped arrives when TCP tries again, what was held arrives now.
+    pub(crate) fn lift(&mut self, from: usize, to: usize, out: &mut Outlet<'_>) {
+        let count = self.nodes.len();
+        let before = std::mem::take(&mut self.links[from * count + to]);
+        self.links[from * count + to].free_at = before.free_at.min(out.now);
+        if !before.passes() {
+            self.resume(|source, goal| (source, goal) == (from, to), !before.cut, out);
+        }
+    }
+
+    /// Lifts every rule on every link.
+    pub(crate) fn heal(&mut self, out: &mut Outlet<'_>) {
+        for from in 0..self.nodes.len() {
+            for to in 0..self.nodes.len() {
+                self.lift(from, to, out);
+            }
+        }
+    }
+
+    /// Whether no rule lies on any link.
+    pub(crate) fn is_healed(&self) -> bool {
+        self.links.iter().all(|link| Link { free_at: Link::default().free_at, ..*link } == Link::default())
+    }
+
+    /// Resets every connection between two hosts, at both ends, now. What is under way on them is lost.
+    pub(crate) fn sever(&mut self, one: usize, other: usize, out: &mut Outlet<'_>) {
+        let between: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .flatten()
+            .filter(|known| {
+                let ends = (known.client, known.server);
+                ends == (one, other) || ends == (other, one)
+            })
+            .map(|known| known.id)
+            .collect();
+        for id in between {
+            for side in [Side::Client, Side::Server] {
+                (out.later)(out.now, Transit::Arrival(id, side, Packet::Abort));
+            }
+        }
+    }
+
+    /// Has everything that could not arrive on some links be tried again: at once, or when TCP does so.
+    pub(super) fn resume(&mut self, concerns: impl Fn(usize, usize) -> bool, at_once: bool, out: &mut Outlet<'_>) {
+        let count = self.nodes.len();
+        for slot in 0..self.connections.len() {
+            let Some(connection) = self.connections[slot].as_mut() else { continue };
+            for to in [Side::Client, Side::Server] {
+                let (source, goal) = (connection.host(to.other()), connection.host(to));
+                let flow = connection.flow(to);
+                if flow.stalled.is_empty() || !concerns(source, goal) || !self.links[source * count + goal].passes() {
+                    continue;
+                }
+                let since = flow.since;
+                let mut at = out.now;
+                if !at_once {
+                    let index = ((connection.client * count + connection.server) * super::CHANNELS
+                        + super::channel_index(connection.channel))
+                        * 2;
+                    let wire = self.wires[index + usize::from(to == Side::Client)].as_mut();
+                    at = wire.expect("what stalls was sent").retransmission(since, out.now, &self.weather);
+                }
+                connection.flow(to).thaw = Some(at);
+                (out.later)(at, Transit::Thaw(connection.id, to));
+            }
+        }
+    }
+}

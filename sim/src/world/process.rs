@@ -1,0 +1,94 @@
+//! What runs on a host: which machine, and how a fresh one is made for every life of its process.
+
+use std::time::Duration;
+
+use model::broker::Broker;
+use model::client::{Admin, Consumer, Producer};
+use model::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConfig};
+use model::controller::Controller;
+use model::disk::Disk;
+use model::machine::{Effects, Input, Machine, Stop};
+use model::names::{BrokerId, ClientId, ControllerId, Node, Time};
+use model::protocol::Protocol;
+
+/// How a process is made.
+#[derive(Clone, Debug)]
+pub(crate) enum Program {
+    /// A broker that obeys this controller.
+    Broker(BrokerId, Node, Box<BrokerConfig>, Protocol),
+    /// A controller.
+    Controller(ControllerId, Box<ControllerConfig>, Box<BrokerConfig>, Protocol),
+    /// A producer.
+    Producer(ClientId, Vec<BrokerId>, Box<ProducerConfig>, Protocol),
+    /// A consumer.
+    Consumer(ClientId, Vec<BrokerId>, Box<ConsumerConfig>, Protocol),
+    /// An admin client, which gives up after so long.
+    Admin(ClientId, Node, Vec<BrokerId>, Duration),
+    /// A machine of the tests.
+    #[cfg(test)]
+    Probe(super::tests::Probe),
+}
+
+/// A running process.
+#[derive(Clone, Debug)]
+pub(crate) enum Process {
+    Broker(Box<Broker>),
+    Controller(Box<Controller>),
+    Producer(Box<Producer>),
+    Consumer(Box<Consumer>),
+    Admin(Box<Admin>),
+    #[cfg(test)]
+    Probe(Box<super::tests::Probe>),
+}
+
+impl Program {
+    /// A fresh process.
+    pub(crate) fn launch(&self) -> Process {
+        match self {
+            Self::Broker(id, controller, config, protocol) => {
+                Process::Broker(Box::new(Broker::new(*id, *controller, (**config).clone(), *protocol)))
+            }
+            Self::Controller(id, config, defaults, protocol) => {
+                let controller = Controller::new(*id, (**config).clone(), (**defaults).clone(), *protocol);
+                Process::Controller(Box::new(controller))
+            }
+            Self::Producer(id, bootstrap, config, protocol) => {
+                Process::Producer(Box::new(Producer::new(*id, bootstrap.clone(), (**config).clone(), *protocol)))
+            }
+            Self::Consumer(id, bootstrap, config, protocol) => {
+                Process::Consumer(Box::new(Consumer::new(*id, bootstrap.clone(), (**config).clone(), *protocol)))
+            }
+            Self::Admin(id, controller, bootstrap, timeout) => {
+                Process::Admin(Box::new(Admin::new(*id, *controller, bootstrap.clone(), *timeout)))
+            }
+            #[cfg(test)]
+            Self::Probe(probe) => Process::Probe(Box::new(probe.clone())),
+        }
+    }
+}
+
+impl Machine for Process {
+    fn step(&mut self, now: Time, input: Input, disk: &mut dyn Disk, effects: &mut Effects) -> Result<(), Stop> {
+        match self {
+            Self::Broker(machine) => machine.step(now, input, disk, effects),
+            Self::Controller(machine) => machine.step(now, input, disk, effects),
+            Self::Producer(machine) => machine.step(now, input, disk, effects),
+            Self::Consumer(machine) => machine.step(now, input, disk, effects),
+            Self::Admin(machine) => machine.step(now, input, disk, effects),
+            #[cfg(test)]
+            Self::Probe(machine) => machine.step(now, input, disk, effects),
+        }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self {
+            Self::Broker(machine) => machine.deadline(),
+            Self::Controller(machine) => machine.deadline(),
+            Self::Producer(machine) => machine.deadline(),
+            Self::Consumer(machine) => machine.deadline(),
+            Self::Admin(machine) => machine.deadline(),
+            #[cfg(test)]
+            Self::Probe(machine) => machine.deadline(),
+        }
+    }
+}

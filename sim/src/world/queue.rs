@@ -1,0 +1,85 @@
+//! What is yet to happen, in order of time and then of when it was put in. Knows nothing of what it holds.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::fact::Moment;
+
+/// A queue ordered by (moment, sequence). What is put in lies still in a slab; only small keys move in the heap.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue<T> {
+    heap: BinaryHeap<Reverse<Key>>,
+    slab: Vec<Option<T>>,
+    free: Vec<u32>,
+    sequence: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    at: Moment,
+    sequence: u64,
+    slot: u32,
+}
+
+impl<T> Queue<T> {
+    pub(crate) fn new() -> Self {
+        Self { heap: BinaryHeap::new(), slab: Vec::new(), free: Vec::new(), sequence: 0 }
+    }
+
+    /// Puts something in, behind everything else of the same moment.
+    pub(crate) fn push(&mut self, at: Moment, item: T) {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.slab[slot as usize] = Some(item);
+                slot
+            }
+            None => {
+                self.slab.push(Some(item));
+                u32::try_from(self.slab.len() - 1).expect("fewer than four milliards of things are under way at once")
+            }
+        };
+        self.heap.push(Reverse(Key { at, sequence: self.sequence, slot }));
+        self.sequence += 1;
+    }
+
+    /// When the next thing happens.
+    pub(crate) fn next_at(&self) -> Option<Moment> {
+        self.heap.peek().map(|key| key.0.at)
+    }
+
+    /// Takes out what happens next.
+    pub(crate) fn pop(&mut self) -> Option<(Moment, T)> {
+        let Reverse(key) = self.heap.pop()?;
+        let item = self.slab[key.slot as usize].take().expect("a key stands for one thing in the slab");
+        self.free.push(key.slot);
+        Some((key.at, item))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_come_out_by_time_and_then_in_the_order_they_were_put_in() {
+        let mut queue = Queue::new();
+        for (at, item) in [(5, 'c'), (1, 'a'), (5, 'd'), (2, 'b'), (5, 'e')] {
+            queue.push(Moment(at), item);
+        }
+        assert_eq!(queue.next_at(), Some(Moment(1)));
+        let out: String = std::iter::from_fn(|| queue.pop()).map(|(_, item)| item).collect();
+        assert_eq!(out, "abcde");
+    }
+
+    #[test]
+    fn slots_are_used_again_and_the_order_does_not_suffer() {
+        let mut queue = Queue::new();
+        for round in 0..100_u64 {
+            queue.push(Moment(round), round);
+            queue.push(Moment(round), round + 1_000);
+            assert_eq!(queue.pop(), Some((Moment(round), round)));
+            assert_eq!(queue.pop(), Some((Moment(round), round + 1_000)));
+        }
+        assert_eq!(queue.slab.len(), 2);
+    }
+}

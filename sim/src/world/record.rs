@@ -1,0 +1,74 @@
+//! Where facts go, in this order: the digest, the cast, the observer, and the trace if it is kept.
+
+use model::names::Node;
+
+use super::Observer;
+use crate::cast::{Cast, Turn};
+use crate::fact::{Fact, Moment, What};
+use crate::trace::RollingDigest;
+
+/// Everything that has been said about a run.
+#[derive(Clone, Debug)]
+pub(super) struct Record<O> {
+    pub(super) digest: RollingDigest,
+    pub(super) cast: Cast,
+    pub(super) observer: O,
+    number: u64,
+    /// The kept trace, or only the facts of the last step.
+    facts: Vec<Fact>,
+    /// Where the facts of the last step begin.
+    fresh: usize,
+    kept: bool,
+}
+
+impl<O: Observer> Record<O> {
+    pub(super) fn new(observer: O) -> Self {
+        Self {
+            digest: RollingDigest::new(),
+            cast: Cast::default(),
+            observer,
+            number: 0,
+            facts: Vec::new(),
+            fresh: 0,
+            kept: false,
+        }
+    }
+
+    /// A new step begins: what was fresh no longer is.
+    pub(super) fn turn_page(&mut self) {
+        if self.kept {
+            self.fresh = self.facts.len();
+        } else {
+            self.facts.clear();
+        }
+    }
+
+    /// Adds a fact, and says what it changed in the cast.
+    pub(super) fn add(&mut self, at: Moment, node: Option<Node>, what: What) -> (Turn, &Fact) {
+        let fact = Fact { number: self.number, at, node, what };
+        self.number += 1;
+        self.digest.add(&fact);
+        let turn = self.cast.see(&fact);
+        self.observer.see(&fact);
+        self.facts.push(fact);
+        (turn, self.facts.last().expect("one was pushed a moment ago"))
+    }
+
+    /// The facts of the last step.
+    pub(super) fn fresh(&self) -> &[Fact] {
+        &self.facts[self.fresh..]
+    }
+
+    /// The kept trace; empty if it is not kept.
+    pub(super) fn trace(&self) -> &[Fact] {
+        if self.kept { &self.facts } else { &[] }
+    }
+
+    pub(super) fn keep(&mut self, keep: bool) {
+        if keep != self.kept {
+            self.facts.clear();
+            self.fresh = 0;
+            self.kept = keep;
+        }
+    }
+}
