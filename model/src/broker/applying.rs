@@ -75,7 +75,10 @@ impl Process {
             max_message_bytes: u32::try_from(topic.max_message_bytes).unwrap_or(u32::MAX),
         };
         let checkpointed = self.folder.high_watermarks.get(&directory).copied().unwrap_or_default();
-        let (log, _) = Log::open(step.disk, &directory, config, loading)?;
+        let (log, recovery) = Log::open(step.disk, &directory, config, loading)?;
+        if recovery.epochs_cut {
+            step.effects.later(Task::WriteEpochs { partition, latest: log.last_epoch() });
+        }
         let replica = Replica::opened(partition, log, checkpointed);
         step.effects.note(Event::Opened {
             partition,

@@ -340,6 +340,7 @@ impl Process {
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
         let epoch = replica.epoch();
         let mut appended_any = false;
+        let mut restarted = None;
         if !part.records.is_empty() {
             let replicated = match replica.log.append_as_follower(step.disk, part.records, asked_in) {
                 Ok(replicated) => replicated,
@@ -353,8 +354,10 @@ impl Process {
                     return Ok(());
                 }
             };
-            if let Some(start) = replicated.restarted {
+            restarted = replicated.restarted;
+            if let Some(start) = restarted {
                 step.effects.note(Event::Restarted { partition, epoch, start });
+                replica.adopt_high_watermark(replica.high_watermark);
             }
             appended_any = !replicated.ids.is_empty();
             for batch in replicated.ids {
@@ -372,6 +375,9 @@ impl Process {
         }
         if appended_any {
             self.resume(leader, partition);
+        }
+        if restarted.is_some() {
+            self.write_recovery_points(step)?;
         }
         Ok(())
     }
@@ -393,6 +399,7 @@ impl Process {
             replica.log.truncate_fully_and_start_at(step.disk, start)?;
             replica.adopt_high_watermark(start);
             step.effects.note(Event::Restarted { partition, epoch, start });
+            self.write_recovery_points(step)?;
         }
         self.resume(leader, partition);
         Ok(())

@@ -16,6 +16,8 @@ mod routing;
 mod sender;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub use admin::Admin;
 pub use consumer::Consumer;

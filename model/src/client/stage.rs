@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::disk::{Disk, DiskError, FileId};
 use crate::event::Event;
 use crate::machine::{Chance, Command, Effect, Effects, Input, Machine, Severed};
-use crate::names::{BrokerId, ClientId, LeaderEpoch, Node, Time, TopicId};
+use crate::names::{BrokerId, ClientId, LeaderEpoch, Node, Partition, Time, TopicId};
 use crate::wire::{
     Body, Channel, ConnectionId, Envelope, ErrorCode, MetadataPartition, MetadataResponse, MetadataTopic, Request,
     Response,
@@ -112,7 +112,13 @@ impl<M: Machine> Stage<M> {
     }
 }
 
+/// The client on the stage.
 pub(super) const CLIENT: ClientId = ClientId(1);
+
+/// A partition of the topic.
+pub(super) fn partition(index: u32) -> Partition {
+    Partition { topic: TOPIC, index }
+}
 
 /// What a broker says of the topic: leader and leader epoch of each partition.
 pub(super) fn metadata(topic: &str, leaders: &[Option<(u32, i32)>]) -> MetadataResponse {

@@ -67,7 +67,7 @@ impl Log {
     /// Appends a client's batch at the end of the log, in this epoch.
     ///
     /// # Errors
-    /// [`AppendError`]; all but `Disk` leave the log as it was.
+    /// [`AppendError`]; all but `Disk` leave the batches as they were.
     pub fn append_as_leader(
         &mut self,
         disk: &mut dyn Disk,
@@ -88,7 +88,7 @@ impl Log {
     /// input is fine.
     ///
     /// # Errors
-    /// [`AppendError`]; all but `Disk` leave the log as it was.
+    /// [`AppendError`]; all but `Disk` leave the batches as they were.
     pub fn append_as_follower(
         &mut self,
         disk: &mut dyn Disk,

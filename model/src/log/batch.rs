@@ -67,13 +67,13 @@ impl BatchId {
     /// The offset of its last record.
     #[must_use]
     pub fn last(self) -> Offset {
-        Offset(self.base.0 + u64::from(self.records) - 1)
+        Offset(self.end().0.saturating_sub(1))
     }
 
     /// The bound just behind its last record.
     #[must_use]
     pub fn end(self) -> EndOffset {
-        EndOffset(self.base.0 + u64::from(self.records))
+        EndOffset(self.base.0.saturating_add(u64::from(self.records)))
     }
 }
 

@@ -69,6 +69,7 @@ impl Log {
             return Err(OutOfRange { start: self.start, end: self.end });
         }
         if !upto.covers(from) {
+            // Nothing new: what most fetches of a follower that keeps up find.
             return Ok(None);
         }
         for segment in &self.segments[self.floor(from)..] {

@@ -166,16 +166,19 @@ fn a_flush_syncs_the_segments_it_covers_and_the_directory_only_for_new_ones() {
 }
 
 #[test]
-fn closing_makes_even_an_empty_active_segment_durable() {
+fn closing_makes_everything_durable_even_an_empty_active_segment() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
-    lead(&mut log, disk, 0, &["a"]).expect("fine");
-    log.truncate_fully_and_start_at(disk, EndOffset(7)).expect("works");
     log.close(disk).expect("works");
-    assert_eq!(log.recovery_point(), EndOffset(7));
     disk.power_off_losing_all();
-    let (log, _) = open(disk, 1_000, true, 0);
-    assert_eq!((log.start(), log.end()), (EndOffset(7), EndOffset(7)));
+    assert_eq!(disk.content("t1-0/00000000000000000000.log"), Some(vec![]));
+
+    let (mut log, _) = open(disk, 1_000, true, 0);
+    lead(&mut log, disk, 0, &["a", "b"]).expect("fine");
+    log.close(disk).expect("works");
+    assert_eq!(log.recovery_point(), EndOffset(2));
+    disk.power_off_losing_all();
+    assert_eq!(read_all(&open(disk, 1_000, true, 0).0, disk), read_all(&log, disk));
 }
 
 #[test]

@@ -82,6 +82,8 @@ fn an_empty_disk_is_a_first_start() {
 fn a_clean_stop_is_told_to_the_next_life_and_to_no_other() {
     let mut disk = FakeDisk::default();
     LogFolder::mark_clean(&mut disk, Some(BrokerEpoch(42))).expect("works");
+    let expected = ["create .kafka_cleanshutdown", "append .kafka_cleanshutdown", "sync .kafka_cleanshutdown"];
+    assert_eq!(disk.journal, expected);
     assert_eq!(disk.text(".kafka_cleanshutdown").as_deref(), Some(r#"{"version":0,"brokerEpoch":42}"#));
     let next = LogFolder::open(&mut disk).expect("works");
     assert_eq!((next.clean, next.previous_broker_epoch), (true, Some(BrokerEpoch(42))));

@@ -276,7 +276,7 @@ proptest! {
 #[test]
 fn a_crash_in_any_disk_call_leaves_a_valid_log_with_all_that_was_appended_before() {
     let crashes = Cell::new(0_u64);
-    let config = ProptestConfig { cases: 60, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 60, ..ProptestConfig::with_source_file(file!()) };
     let result = proptest::test_runner::TestRunner::new(config).run(&any_program(25), |program| {
         let (mut disk, mut plain) = (FakeDisk::default(), Plain::new());
         let (mut log, _) = open(&mut disk, false, 0).expect("works");

@@ -1,0 +1,8 @@
+//! What the clients guarantee, a file per client, each driven by hand on the stage.
+
+mod accumulator;
+mod admin;
+mod connection;
+mod consumer;
+mod producer;
+mod promises;
