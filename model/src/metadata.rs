@@ -52,6 +52,7 @@ pub enum MetadataRecord {
         /// The partition.
         partition: Partition,
         /// The new leader; `Some(None)` is nobody.
+        #[serde(with = "new_leader")]
         leader: Option<Option<BrokerId>>,
         /// The new ISR.
         isr: Option<Vec<BrokerId>>,
@@ -65,6 +66,32 @@ pub enum MetadataRecord {
     },
     /// Nothing; keeps the high watermark of the metadata log moving (C27).
     NoOp,
+}
+
+/// How a change of leader is written: in JSON `None` and `Some(None)` would both be `null`, and "nobody leads" would read
+/// as "whoever led, leads on".
+mod new_leader {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::names::BrokerId;
+
+    #[derive(Serialize, Deserialize)]
+    enum NewLeader {
+        Nobody,
+        Broker(BrokerId),
+    }
+
+    pub(super) fn serialize<S: Serializer>(leader: &Option<Option<BrokerId>>, to: S) -> Result<S::Ok, S::Error> {
+        leader.map(|leader| leader.map_or(NewLeader::Nobody, NewLeader::Broker)).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<BrokerId>>, D::Error> {
+        let leader = Option::<NewLeader>::deserialize(from)?;
+        Ok(leader.map(|leader| match leader {
+            NewLeader::Nobody => None,
+            NewLeader::Broker(id) => Some(id),
+        }))
+    }
 }
 
 /// Whether a leader still has to recover from an unclean election (R10).

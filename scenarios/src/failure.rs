@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::run::Plan;
+use crate::run::{Outcome, Plan};
+use crate::story;
 
 /// What marks a file as one of ours.
 const FORMAT: &str = "highwater-failure";
@@ -106,27 +107,36 @@ pub enum FailureError {
 }
 
 impl Failure {
-    /// A failure of this plan. The rest is filled in by whoever has it.
+    /// What came of this plan, if it failed. The story is told if the outcome has its trace.
     #[must_use]
-    pub fn of(plan: Plan, guarantee: &str, fingerprint: String, sentence: String, digest: String) -> Self {
-        Self {
+    pub fn of(plan: &Plan, outcome: &Outcome) -> Option<Self> {
+        let (guarantee, sentence) = match (&outcome.panicked, outcome.violations.first()) {
+            (Some(panicked), _) => ("panic".to_owned(), panicked.to_string()),
+            (None, Some(violation)) => (violation.guarantee.id().to_owned(), violation.sentence.clone()),
+            (None, None) => return None,
+        };
+        let story = outcome.trace.as_ref().zip(outcome.violations.first());
+        Some(Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             promised: plan.promised(),
-            plan,
-            guarantee: guarantee.to_owned(),
-            fingerprint,
+            plan: plan.clone(),
+            guarantee,
+            fingerprint: outcome.fingerprint()?,
             sentence,
-            digest,
+            digest: outcome.digest.clone(),
             shrunk: None,
-            story: Vec::new(),
-        }
+            story: story.map(|(trace, violation)| story::story(trace, violation)).unwrap_or_default(),
+        })
     }
 
-    /// A name for the file: the guarantee and eight digits of the digest.
+    /// A name for the file: the guarantee and eight digits of the digest, or the seed where a panic left no digest.
     #[must_use]
     pub fn file_name(&self) -> String {
-        format!("{}-{}.json", self.guarantee, &self.digest[..self.digest.len().min(8)])
+        match self.digest.get(..8) {
+            Some(digits) => format!("{}-{digits}.json", self.guarantee),
+            None => format!("{}-seed-{}.json", self.guarantee, self.plan.seed),
+        }
     }
 
     /// Reads a failure.

@@ -15,6 +15,7 @@ use sim::cluster::Cluster;
 
 use crate::World;
 use crate::guarantee::Guarantee;
+use crate::scripted::other_servers;
 use crate::seen;
 use crate::strategies::brisk;
 
@@ -95,7 +96,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { admission: Admission::Anyone, ..Protocol::LATEST },
         cluster: two_with_short_fetches,
         story: a_follower_far_behind_returns_and_the_leader_dies,
-        breaks: Guarantee::IsrInvariants,
+        breaks: Guarantee::InSyncSet,
         seeds: 10,
     },
     KnownBug {
@@ -122,7 +123,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { acknowledgement: Acknowledgement::OneTooEarly, ..Protocol::LATEST },
         cluster: three,
         story: a_few_records,
-        breaks: Guarantee::AckImpliesCommitted,
+        breaks: Guarantee::AcksAll,
         seeds: 5,
     },
     KnownBug {
@@ -131,7 +132,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { acknowledgement: Acknowledgement::OnAppend, ..Protocol::LATEST },
         cluster: three,
         story: the_leader_dies_while_its_heir_stands_still,
-        breaks: Guarantee::AckImpliesCommitted,
+        breaks: Guarantee::AcksAll,
         seeds: 5,
     },
     KnownBug {
@@ -158,7 +159,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { proposals: Proposals::NoBrokerEpochs, ..Protocol::LATEST },
         cluster: three_patient,
         story: a_newcomer_loses_its_disk_while_its_admission_is_under_way,
-        breaks: Guarantee::IsrInvariants,
+        breaks: Guarantee::InSyncSet,
         seeds: 10,
     },
     KnownBug {
@@ -167,7 +168,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { proposals: Proposals::NoPartitionEpoch, ..Protocol::LATEST },
         cluster: three_patient,
         story: a_newcomer_loses_its_disk_while_its_admission_is_under_way,
-        breaks: Guarantee::IsrInvariants,
+        breaks: Guarantee::InSyncSet,
         seeds: 10,
     },
     KnownBug {
@@ -185,7 +186,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { returning: Returning::KeepsItsSeats, ..Protocol::LATEST },
         cluster: three,
         story: a_follower_returns_with_an_empty_disk,
-        breaks: Guarantee::IsrInvariants,
+        breaks: Guarantee::InSyncSet,
         seeds: 30,
     },
     KnownBug {
@@ -212,7 +213,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { polling: Polling::OneTooFar, ..Protocol::LATEST },
         cluster: three,
         story: many_records,
-        breaks: Guarantee::ConsumerOrder,
+        breaks: Guarantee::ReadOrder,
         seeds: 3,
     },
     KnownBug {
@@ -221,7 +222,7 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { polling: Polling::OneTooShort, ..Protocol::LATEST },
         cluster: three,
         story: many_records,
-        breaks: Guarantee::ConsumerOrder,
+        breaks: Guarantee::ReadOrder,
         seeds: 3,
     },
 ];
@@ -300,12 +301,12 @@ pub fn the_next_leader_dies_while_the_others_truncate(w: &mut World) {
 pub fn a_zombie_leader_returns(w: &mut World) {
     w.produce(5);
     let zombie = w.leader();
-    for other in w.servers_but(zombie) {
+    for other in other_servers(w, zombie) {
         w.cut(zombie, other);
     }
     w.send(5);
     w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
-    w.heal();
+    w.heal_network();
     w.produce(5);
     w.quiet();
 }
@@ -351,12 +352,12 @@ pub fn a_follower_returns(w: &mut World) {
 pub fn a_leader_is_cut_off_from_all_but_its_clients(w: &mut World) {
     w.produce(5);
     let (leader, heir) = (w.leader(), w.followers()[0]);
-    for other in w.servers_but(leader) {
+    for other in other_servers(w, leader) {
         w.cut(leader, other);
     }
     w.send(5);
     w.until(|fact| seen::led_by(fact, heir));
-    w.heal();
+    w.heal_network();
     w.quiet();
 }
 

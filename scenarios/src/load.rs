@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::machine::Command;
-use model::names::Node;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::dice::Dice;
@@ -24,16 +23,14 @@ pub struct Load {
     pub rate: u32,
     /// How many different keys there are; 0 for records without a key.
     pub keys: u32,
-    /// Bytes of each payload; at least 8.
-    pub value_size: u32,
     /// When the load ends, counted from the beginning of the scenario; `None` for with the scenario.
     pub ends: Option<Duration>,
 }
 
 impl Default for Load {
-    /// That of the reference scenario: 100 records a second of each producer, 100 bytes, without keys.
+    /// That of the reference scenario: 100 records a second of each producer, without keys.
     fn default() -> Self {
-        Self { rate: 100, keys: 0, value_size: 100, ends: None }
+        Self { rate: 100, keys: 0, ends: None }
     }
 }
 
@@ -80,7 +77,8 @@ impl Load {
                 *count += 1;
                 let key = (self.keys > 0).then(|| Bytes::from(format!("k{}", draw.gen_range(0..self.keys))));
                 let topic = topics.draw(draw.gen_range(0..topics.partitions));
-                let command = Command::Send { topic, key, value: world.fresh_payload(self.value_size as usize) };
+                let (_, value) = world.fresh_value();
+                let command = Command::Send { topic, key, value };
                 world.submit_at(begun + at, node, command);
             }
         }

@@ -4,10 +4,14 @@
 //! progress, a fresh consumer that reads everything back, and the verdicts. This room steps a world by its hands and
 //! judges nothing itself.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use model::event::Event;
+use model::names::{EndOffset, Node, Partition};
 use serde::{Deserialize, Serialize};
+use sim::Panicked;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::{Chapter, Fact};
@@ -59,7 +63,7 @@ pub struct Outcome {
     /// The trace, if it was to be kept.
     pub trace: Option<Vec<Fact>>,
     /// The run ended in a panic: where and why. A finding like any other.
-    pub panicked: Option<String>,
+    pub panicked: Option<Panicked>,
     /// The run could not show anything: why.
     pub inconclusive: Option<String>,
 }
@@ -84,7 +88,17 @@ pub struct Witness {
     pub judge: Judge,
     /// Measures.
     pub meter: Meter,
+    facts: u64,
+    reader: Node,
+    /// How far the reader has read each partition.
+    read: BTreeMap<Partition, EndOffset>,
 }
+
+/// How long healed clusters may take to come to rest before the checks of progress are asked; longer than any of their
+/// bounds.
+const REST: Duration = Duration::from_secs(300);
+/// How long a fresh consumer may take to read everything back.
+const READING: Duration = Duration::from_secs(60);
 
 impl Plan {
     /// What the cluster was told that its promises depend on, in one line.
@@ -123,8 +137,11 @@ impl Outcome {
     /// What two failures share that have the same cause, as far as one can tell; `None` if nothing failed.
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {
-        let panic = self.panicked.as_ref().map(|place| format!("panic/{}", place.lines().next().unwrap_or_default()));
-        panic.or_else(|| self.violations.first().map(Violation::fingerprint))
+        let panic = self.panicked.as_ref().map(|panicked| match &panicked.location {
+            Some(location) => format!("panic/{location}"),
+            None => "panic".to_owned(),
+        });
+        panic.or_else(|| self.violations.first().map(|violation| violation.fingerprint().0))
     }
 }
 
@@ -132,6 +149,14 @@ impl sim::Observer for Witness {
     fn see(&mut self, fact: &Fact) {
         self.judge.see(fact);
         self.meter.see(fact);
+        self.facts = fact.number + 1;
+        if let Some(Event::Polled { partition, records, .. }) = fact.event()
+            && fact.node == Some(self.reader)
+            && let Some((last, _)) = records.last()
+        {
+            let read = self.read.entry(*partition).or_default();
+            *read = last.end().max(*read);
+        }
     }
 }
 
@@ -139,7 +164,13 @@ impl Witness {
     /// Watches a run of this cluster from its beginning.
     #[must_use]
     pub fn new(cluster: &Cluster) -> Self {
-        Self { judge: Judge::new(cluster), meter: Meter::default() }
+        Self {
+            judge: Judge::new(cluster),
+            meter: Meter::default(),
+            facts: 0,
+            reader: cluster.reader_id().into(),
+            read: BTreeMap::new(),
+        }
     }
 }
 
@@ -160,9 +191,9 @@ fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
         let mut world = World::new(&plan.cluster, plan.seed, Witness::new(&plan.cluster));
         world.keep_trace(trace);
         let inconclusive = act(&mut world, plan).err();
-        Outcome::of(&world, inconclusive)
+        Outcome::of(&world, trace, inconclusive)
     });
-    outcome.unwrap_or_else(|panicked| Outcome::of_panic(panicked.to_string()))
+    outcome.unwrap_or_else(Outcome::of_panic)
 }
 
 /// The acts of a run. `Err`: the run shows nothing, because the cluster did not even boot.
@@ -177,14 +208,29 @@ fn act(world: &mut World, plan: &Plan) -> Result<(), String> {
 
 /// Heals, leaves a bounded time for progress, and has a fresh consumer read everything from the start.
 pub(crate) fn finish(world: &mut World) {
+    world.set_patience(REST);
     world.heal();
     world.settle();
     world.read_back();
+    let end = world.now() + READING;
+    while !has_read_everything(world) && world.now() < end {
+        world.run_for(Duration::from_millis(50));
+    }
     world.chapter(Chapter::Ended);
 }
 
+/// Whether the reader has come to the high watermark of every partition that is led.
+fn has_read_everything(world: &World) -> bool {
+    let (cast, read) = (world.cast(), &world.observer().read);
+    cast.partitions().iter().all(|partition| {
+        let end = cast.leader(*partition).and_then(|leader| cast.stand(*partition, leader));
+        let end = end.map_or(EndOffset::ZERO, |stand| stand.high_watermark);
+        read.get(partition).copied().unwrap_or_default() >= end
+    })
+}
+
 impl Outcome {
-    pub(crate) fn of(world: &World, inconclusive: Option<String>) -> Self {
+    pub(crate) fn of(world: &World, kept: bool, inconclusive: Option<String>) -> Self {
         let witness = world.observer();
         Self {
             violations: witness.judge.violations().to_vec(),
@@ -192,16 +238,16 @@ impl Outcome {
             exercised: witness.judge.exercised(),
             measures: witness.meter.measures().clone(),
             digest: world.digest().to_string(),
-            facts: world.facts(),
+            facts: witness.facts,
             steps: world.steps(),
             simulated: world.now().since(sim::fact::Moment::ZERO),
-            trace: world.trace().map(<[Fact]>::to_vec),
+            trace: kept.then(|| world.trace().to_vec()),
             panicked: None,
             inconclusive,
         }
     }
 
-    pub(crate) fn of_panic(panicked: String) -> Self {
+    pub(crate) fn of_panic(panicked: Panicked) -> Self {
         Self {
             violations: Vec::new(),
             lost: LossSummary::default(),

@@ -7,7 +7,9 @@ use std::env;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::thread;
+use std::time::Duration;
 
+use model::names::Node;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 
@@ -20,6 +22,9 @@ use crate::story::story;
 
 /// How many seeds a script is run over, unless the environment says otherwise.
 pub const SEEDS: u64 = 8;
+
+/// How long a script waits for anything, in simulated time.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came of a script that broke no promise: one run for each seed.
 #[derive(Debug)]
@@ -63,14 +68,23 @@ pub fn tell(cluster: &Cluster, seed: u64, script: &(impl Fn(&mut World) + Sync))
     let outcome = sim::hermetic(seed, || {
         let mut world = World::new(cluster, seed, Witness::new(cluster));
         world.keep_trace(true);
+        world.set_patience(PATIENCE);
         let booted = world.boot();
         if booted.is_ok() {
             script(&mut world);
             finish(&mut world);
         }
-        Outcome::of(&world, booted.err().map(|error| error.to_string()))
+        Outcome::of(&world, true, booted.err().map(|error| error.to_string()))
     });
-    outcome.unwrap_or_else(|panicked| Outcome::of_panic(panicked.to_string()))
+    outcome.unwrap_or_else(Outcome::of_panic)
+}
+
+/// All controllers and brokers but this one.
+#[must_use]
+pub fn other_servers(world: &World, but: impl Into<Node>) -> Vec<Node> {
+    let but = but.into();
+    let brokers = world.brokers().into_iter().map(Node::from);
+    brokers.chain([world.controller().into()]).filter(|node| *node != but).collect()
 }
 
 impl Told {
@@ -92,7 +106,7 @@ impl Told {
     pub fn never(&self, what: &str, seen: impl Fn(&Fact) -> bool) -> &Self {
         for (seed, outcome) in &self.runs {
             if let Some(fact) = outcome.trace.iter().flatten().find(|fact| seen(fact)) {
-                panic!("seed {seed}: \"{what}\" happened: {}", sim::trace::line(fact));
+                panic!("seed {seed}: \"{what}\" happened: {}", sim::story::line(fact));
             }
         }
         self
@@ -168,7 +182,7 @@ fn complaint(cluster: &Cluster, seed: u64, outcome: &Outcome) -> Option<String> 
         digest: &outcome.digest,
     };
     if let Some(panicked) = &outcome.panicked {
-        return Some(Telling { guarantee: "panic", sentence: panicked, ..telling }.to_string());
+        return Some(Telling { guarantee: "panic", sentence: &panicked.to_string(), ..telling }.to_string());
     }
     if let Some(violation) = outcome.violations.first() {
         let story = outcome.trace.as_ref().map(|trace| story(trace, violation)).unwrap_or_default();

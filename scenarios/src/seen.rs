@@ -112,3 +112,9 @@ pub fn leaderless(fact: &Fact) -> bool {
 pub fn struck(fact: &Fact) -> bool {
     matches!(fact.what, What::Struck(_))
 }
+
+/// A committed ISR is smaller than the replicas of a cluster of three.
+#[must_use]
+pub fn leaves_isr(fact: &Fact) -> bool {
+    committed_isr(fact).is_some_and(|isr| isr.len() < 3)
+}

@@ -380,7 +380,8 @@ impl Hand {
                 self.strike(when, Fault::DiskStall(target, span));
             }
             4..6 => {
-                self.strike(when, Fault::DiskSlow(target, self.draw.gen_range(5..200)));
+                let factor = self.draw.gen_range(5..200);
+                self.strike(when, Fault::DiskSlow(target, factor));
                 if victim.is_fixed() {
                     self.end(when, Fault::DiskSlow(target, 1));
                 } else {

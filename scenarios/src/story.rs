@@ -32,8 +32,8 @@ pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
     ranked.truncate(STORY_LINES - 2);
     let mut chosen: Vec<usize> = ranked.into_iter().map(|(_, at)| at).collect();
     chosen.sort_unstable();
-    let mut lines: Vec<String> = chosen.into_iter().map(|at| sim::trace::line(&told[at])).collect();
-    lines.push(format!("{}        ← {}", sim::trace::line(last), violation.kind));
+    let mut lines: Vec<String> = chosen.into_iter().map(|at| sim::story::line(&told[at])).collect();
+    lines.push(format!("{}        ← {}", sim::story::line(last), violation.kind));
     lines
 }
 

@@ -37,8 +37,9 @@ pub fn cluster() -> impl Strategy<Value = Cluster> {
     let shape = (1..=4_u32).prop_flat_map(|brokers| (Just(brokers), 1..=brokers.min(3)));
     let shape = shape.prop_flat_map(|(brokers, replicas)| (Just(brokers), Just(replicas), 1..=replicas, 1..=3_u32));
     let acks = prop_oneof![4 => Just(Acks::All), 1 => Just(Acks::Leader), 1 => Just(Acks::None)];
-    (shape, acks, 1..=5_u32, prop::bool::weighted(0.15), select(vec![2_048_u64, 1_048_576])).prop_map(
-        |((brokers, replicas, min_isr, partitions), acks, in_flight, unclean, segment)| {
+    let sizes = (select(vec![2_048_u64, 1_048_576]), select(vec![8_usize, 100, 900]));
+    (shape, acks, 1..=5_u32, prop::bool::weighted(0.15), sizes).prop_map(
+        |((brokers, replicas, min_isr, partitions), acks, in_flight, unclean, (segment, payload))| {
             brisk(Cluster::of(brokers))
                 .replication_factor(replicas as u16)
                 .min_isr(min_isr)
@@ -47,6 +48,7 @@ pub fn cluster() -> impl Strategy<Value = Cluster> {
                 .unclean_leader_election(unclean)
                 .property("producer.max.in.flight.requests.per.connection", in_flight)
                 .property("log.segment.bytes", segment)
+                .payload(payload)
         },
     )
 }
@@ -73,8 +75,7 @@ pub fn brisk(cluster: Cluster) -> Cluster {
 
 /// A load of a few records to a few hundred a second.
 pub fn load() -> impl Strategy<Value = Load> {
-    (5..=120_u32, select(vec![0_u32, 1, 8]), select(vec![8_u32, 100, 900]))
-        .prop_map(|(rate, keys, value_size)| Load { rate, keys, value_size, ..Load::default() })
+    (5..=120_u32, select(vec![0_u32, 1, 8])).prop_map(|(rate, keys)| Load { rate, keys, ..Load::default() })
 }
 
 /// A storm of up to so many misfortunes over this span. Each misfortune that lasts is followed by its end.

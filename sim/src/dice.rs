@@ -114,7 +114,7 @@ impl RngCore for Draw {
 const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// An odd constant with well-spread bits, from the fractional part of pi.
-const MULTIPLIER: u64 = 0x2438_6a88_85a3_08d3 | 1;
+const MULTIPLIER: u64 = 0x2438_6a88_85a3_08d3;
 
 /// The finaliser of SplitMix64: a fixed, well-spread permutation of `u64`.
 const fn scramble(value: u64) -> u64 {
@@ -344,22 +344,25 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "measures; run it in release"]
+    #[ignore = "measures; run it in release, alone"]
     fn a_keyed_draw_costs_less_than_forty_nanoseconds() {
         let dice = Dice::new(1);
-        let rounds = 10_000_000_u64;
-        let began = Instant::now();
-        for nth in 0..rounds {
-            black_box(dice.draw(&("wire", BROKER, BROKER, 1_u8, black_box(nth))).gen_range(200..1000));
-        }
-        let whole = began.elapsed().as_nanos() as f64 / rounds as f64;
         let wire = dice.of(&("wire", BROKER, BROKER, 1_u8));
-        let began = Instant::now();
-        for nth in 0..rounds {
-            black_box(wire.nth(black_box(nth)).gen_range(200..1000));
-        }
-        let kept = began.elapsed().as_nanos() as f64 / rounds as f64;
+        let whole = nanoseconds(|nth| dice.draw(&("wire", BROKER, BROKER, 1_u8, nth)).gen_range(200..1000));
+        let kept = nanoseconds(|nth| wire.nth(nth).gen_range(200..1000));
         println!("a keyed draw: {whole:.1} ns; with its meaning kept: {kept:.1} ns");
-        assert!(whole < 40.0 && kept < 40.0);
+        assert!(whole < 40.0 && kept < 10.0);
+    }
+
+    /// What a draw costs, in the best of many rounds.
+    fn nanoseconds(draw: impl Fn(u64) -> i32) -> f64 {
+        let round = |_| {
+            let began = Instant::now();
+            (0..100_000).for_each(|nth| {
+                black_box(draw(black_box(nth)));
+            });
+            began.elapsed().as_nanos() as f64 / 100_000.0
+        };
+        (0..50).map(round).fold(f64::MAX, f64::min)
     }
 }

@@ -42,15 +42,6 @@ pub enum Target {
     Everyone,
 }
 
-/// Which bytes of a disk rot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Rotten {
-    /// Somewhere in what was synced.
-    Synced,
-    /// Somewhere in what was written and not synced.
-    Unsynced,
-}
-
 /// One misfortune, or its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
@@ -63,6 +54,8 @@ pub enum Fault {
     PowerOffAll,
     /// Starts the process, after a `kill -9` if it runs. Not for what was destroyed.
     Restart(Target),
+    /// Starts the process if it is down and has run before; does nothing to one that runs. Not for what was destroyed.
+    Start(Target),
     /// `SIGTERM`: an orderly shutdown.
     Terminate(Target),
     /// Machine and disk are gone for good.
@@ -151,11 +144,11 @@ pub enum Fault {
     DiskError(Target, u32),
     /// The next sync fails with `EIO`, and what was dirty may never become durable although later syncs succeed.
     SyncError(Target),
-    /// A bit flips.
-    Rot(Target, Rotten),
-    /// The process is killed in its nth disk call from now (from 1).
+    /// A bit of a log segment flips, durable or not.
+    Rot(Target),
+    /// The process is killed in the nth disk call from now (from 1), before its effect or after it, as drawn.
     CrashAtDiskCall(Target, u64),
-    /// The power goes in the nth disk call from now (from 1).
+    /// The power goes in the nth disk call from now (from 1), likewise.
     PowerOffAtDiskCall(Target, u64),
     // ---- clocks ----
     /// The host's clock now differs from the truth by so many nanoseconds.
@@ -178,7 +171,7 @@ pub struct Strike {
 /// When a fault strikes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {
-    /// So long after the scenario began, or, if it has not begun, after it was armed.
+    /// So long after the scenario began.
     At(Duration),
     /// In ambush: once, upon a sight. Storms by the clock are nearly blind to windows of milliseconds.
     Ambush {
@@ -393,6 +386,7 @@ impl fmt::Display for Fault {
             Self::PowerOff(target) => write!(f, "power off {target}"),
             Self::PowerOffAll => f.write_str("power off all servers"),
             Self::Restart(target) => write!(f, "restart {target}"),
+            Self::Start(target) => write!(f, "start {target}"),
             Self::Terminate(target) => write!(f, "terminate {target}"),
             Self::Destroy(target) => write!(f, "destroy {target}"),
             Self::Wipe(target) => write!(f, "wipe {target}"),
@@ -417,8 +411,7 @@ impl fmt::Display for Fault {
             Self::DiskFree(target) => write!(f, "the disk of {target} has space again"),
             Self::DiskError(target, calls) => write!(f, "the next {calls} writes of {target} fail"),
             Self::SyncError(target) => write!(f, "the next sync of {target} fails"),
-            Self::Rot(target, Rotten::Synced) => write!(f, "a synced bit rots on {target}"),
-            Self::Rot(target, Rotten::Unsynced) => write!(f, "an unsynced bit rots on {target}"),
+            Self::Rot(target) => write!(f, "a bit rots on {target}"),
             Self::CrashAtDiskCall(target, nth) => write!(f, "{target} will crash in its disk call {nth} from now"),
             Self::PowerOffAtDiskCall(target, nth) => {
                 write!(f, "{target} will lose power in its disk call {nth} from now")

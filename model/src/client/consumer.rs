@@ -3,8 +3,7 @@
 //! The application polls all the time, so what a fetch brings is handed out at once and nothing is buffered. No groups
 //! and no committed offsets yet. This room must not know how a log is kept.
 
-use std::collections::BTreeMap;
-
+use super::assignment::Assignment;
 use super::backoff::Backoff;
 use super::connection::{Connections, Disconnected};
 use super::earliest;
@@ -50,37 +49,6 @@ pub struct Consumer {
     ready: Vec<(Leader, Partition)>,
 }
 
-/// What the application wants to read.
-#[derive(Clone, Debug)]
-enum Assignment {
-    Nothing,
-    /// The topic is not known yet.
-    Awaited(Awaited),
-    /// These partitions, each with how far it is.
-    Known(Known),
-}
-
-#[derive(Clone, Debug)]
-struct Awaited {
-    topic: String,
-    /// Empty for all.
-    partitions: Vec<u32>,
-    /// What the application sought meanwhile, in order.
-    seeks: Vec<Seek>,
-}
-
-#[derive(Clone, Debug)]
-struct Known {
-    topic: String,
-    partitions: BTreeMap<Partition, State>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Seek {
-    To { partition: u32, offset: Offset },
-    ToBeginning,
-}
-
 /// What is remembered of a request until its answer.
 #[derive(Clone, Debug)]
 enum Asked {
@@ -101,7 +69,7 @@ impl Consumer {
             retry: backoff("fetch retry"),
             config,
             protocol,
-            assignment: Assignment::Nothing,
+            assignment: Assignment::nothing(),
             fetches: 0,
             wake: None,
             ready: Vec::new(),
@@ -112,49 +80,15 @@ impl Consumer {
         match command {
             Command::Assign { topic, partitions } => {
                 self.routing.want(&topic);
-                self.assignment = Assignment::Awaited(Awaited { topic, partitions, seeks: Vec::new() });
+                self.assignment = Assignment::to(topic, partitions);
             }
-            Command::Seek { topic, partition, offset } => self.seek(&topic, Seek::To { partition, offset }, effects),
-            Command::SeekToBeginning => match &mut self.assignment {
-                Assignment::Nothing => {}
-                Assignment::Awaited(awaited) => awaited.seeks.push(Seek::ToBeginning),
-                Assignment::Known(known) => known.seek(Seek::ToBeginning, &self.routing, effects),
-            },
+            Command::Seek { topic, partition, offset } => {
+                self.assignment.seek(&topic, partition, offset, &self.routing, effects);
+            }
+            Command::SeekToBeginning => self.assignment.seek_to_beginning(),
             // Not for a consumer.
             Command::Send { .. } | Command::Flush | Command::CreateTopic { .. } | Command::DescribeTopic { .. } => {}
         }
-    }
-
-    fn seek(&mut self, topic: &str, seek: Seek, effects: &mut Effects) {
-        match &mut self.assignment {
-            Assignment::Awaited(awaited) if awaited.topic == topic => awaited.seeks.push(seek),
-            Assignment::Known(known) if known.topic == topic => known.seek(seek, &self.routing, effects),
-            // Kafka throws IllegalStateException: the partition is not assigned.
-            Assignment::Nothing | Assignment::Awaited(_) | Assignment::Known(_) => {}
-        }
-    }
-
-    /// Takes up the assignment as soon as its topic is known.
-    fn take_up(&mut self, effects: &mut Effects) {
-        let Assignment::Awaited(awaited) = &mut self.assignment else { return };
-        let Some(topic) = self.routing.topic(&awaited.topic) else { return };
-        let asked_for_missing = awaited.partitions.iter().any(|&index| index >= topic.partitions);
-        let (Some(id), false, false) = (topic.id, topic.partitions == 0, asked_for_missing) else {
-            self.routing.request_update();
-            return;
-        };
-        let mut indices = std::mem::take(&mut awaited.partitions);
-        if indices.is_empty() {
-            indices.extend(0..topic.partitions);
-        }
-        let initial = State::initial(self.config.auto_offset_reset);
-        let partitions = indices.into_iter().map(|index| (Partition { topic: id, index }, initial)).collect();
-        let mut known = Known { topic: std::mem::take(&mut awaited.topic), partitions };
-        effects.note(Event::Assigned { partitions: known.partitions.keys().copied().collect() });
-        for seek in std::mem::take(&mut awaited.seeks) {
-            known.seek(seek, &self.routing, effects);
-        }
-        self.assignment = Assignment::Known(known);
     }
 
     fn receive(&mut self, now: Time, answer: Envelope, effects: &mut Effects) {
@@ -304,21 +238,10 @@ impl Consumer {
     /// Asks whatever may be asked now.
     fn dispatch(&mut self, now: Time, effects: &mut Effects) {
         self.wake = None;
-        if let Assignment::Known(known) = &mut self.assignment {
-            let mut leaderless = false;
-            for (&partition, state) in &mut known.partitions {
-                match self.routing.leader(partition) {
-                    Some(leader) => state.obey(leader),
-                    None => leaderless = true,
-                }
-            }
-            if leaderless {
-                self.routing.request_update();
-            }
-            self.ask_for_offsets(now, effects);
-            self.ask_for_epochs(now, effects);
-            self.fetch(now, effects);
-        }
+        self.assignment.obey(&mut self.routing);
+        self.ask_for_offsets(now, effects);
+        self.ask_for_epochs(now, effects);
+        self.fetch(now, effects);
         self.refresh(now, effects);
     }
 
@@ -413,8 +336,7 @@ impl Consumer {
     /// Finds the partitions whose turn has come and whose leader can be asked, by leader.
     fn find_ready(&mut self, now: Time, turn: impl Fn(&State) -> Option<Turn>) {
         self.ready.clear();
-        let Assignment::Known(known) = &self.assignment else { return };
-        for (&partition, state) in &known.partitions {
+        for (partition, state) in self.assignment.states() {
             let Some(Turn::NotBefore(at)) = turn(state) else { continue };
             if at > now {
                 self.wake = earliest(self.wake, Some(at));
@@ -466,42 +388,13 @@ impl Machine for Consumer {
         while let Some(disconnected) = self.connections.overdue(now, effects) {
             self.disconnected(now, disconnected);
         }
-        self.take_up(effects);
+        self.assignment.take_up(self.config.auto_offset_reset, &mut self.routing, effects);
         self.dispatch(now, effects);
         Ok(())
     }
 
     fn deadline(&self) -> Option<Time> {
         earliest(self.wake, earliest(self.connections.deadline(), self.routing.deadline()))
-    }
-}
-
-impl Assignment {
-    fn state(&mut self, partition: Partition) -> Option<&mut State> {
-        match self {
-            Self::Known(known) => known.partitions.get_mut(&partition),
-            Self::Nothing | Self::Awaited(_) => None,
-        }
-    }
-}
-
-impl Known {
-    fn seek(&mut self, seek: Seek, routing: &Routing, effects: &mut Effects) {
-        match seek {
-            Seek::To { partition, offset } => {
-                let Some((&partition, state)) = self.partitions.iter_mut().find(|(known, _)| known.index == partition)
-                else {
-                    return;
-                };
-                *state = State::at(offset, None, routing.leader(partition));
-                effects.note(Event::Sought { partition, position: offset, reason: SeekReason::Application });
-            }
-            Seek::ToBeginning => {
-                for state in self.partitions.values_mut() {
-                    *state = State::reset(OffsetSpec::Earliest, SeekReason::Application);
-                }
-            }
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod accumulator;
 mod admin;
+mod assignment;
 mod backoff;
 mod connection;
 mod consumer;

@@ -48,12 +48,6 @@ struct Blocked {
     then_flush: bool,
 }
 
-/// Why a call of `send` does not return yet.
-enum Missing {
-    Metadata,
-    Memory,
-}
-
 impl Producer {
     /// A producer that knows these brokers to begin with.
     #[must_use]
@@ -98,15 +92,12 @@ impl Producer {
     fn unblock(&mut self, now: Time, effects: &mut Effects) {
         while let Some(call) = self.blocked.pop_front() {
             match self.try_append(now, call, effects) {
-                Ok(()) => {}
-                Err((call, _)) if call.until <= now => {
+                None => {}
+                Some(call) if call.until <= now => {
                     fail(call.partition, &call.value, ErrorCode::RequestTimedOut, effects);
                     self.returned(call.then_flush);
                 }
-                Err((call, missing)) => {
-                    if matches!(missing, Missing::Metadata) {
-                        self.sender.routing.request_update();
-                    }
+                Some(call) => {
                     self.blocked.push_front(call);
                     return;
                 }
@@ -114,8 +105,9 @@ impl Producer {
         }
     }
 
-    /// Puts the record into a batch, or fails it for good; gives it back if something is missing that may still come.
-    fn try_append(&mut self, now: Time, mut call: Blocked, effects: &mut Effects) -> Result<(), (Blocked, Missing)> {
+    /// Puts the record into a batch, or fails it for good; gives the call back if something is missing that may
+    /// still come.
+    fn try_append(&mut self, now: Time, mut call: Blocked, effects: &mut Effects) -> Option<Blocked> {
         if call.partition.is_none() {
             call.partition = self.choose(&call.topic, call.key.as_deref());
         }
@@ -123,26 +115,26 @@ impl Producer {
             if self.sender.routing.topic(&call.topic).is_some_and(Topic::is_invalid) {
                 fail(None, &call.value, ErrorCode::InvalidTopicException, effects);
                 self.returned(call.then_flush);
-                return Ok(());
+                return None;
             }
-            return Err((call, Missing::Metadata));
+            return Some(call);
         };
         let record = NewRecord { key: call.key.as_deref(), value: &call.value };
         let too_large = size_alone(now, record) > self.config.max_request_size;
         if too_large || self.sender.accumulator.never_fits(now, record) {
             fail(Some(partition), &call.value, ErrorCode::MessageTooLarge, effects);
             self.returned(call.then_flush);
-            return Ok(());
+            return None;
         }
         match self.sender.accumulator.append(now, partition, record) {
-            Append::NoMemory => Err((call, Missing::Memory)),
+            Append::NoMemory => Some(call),
             Append::Done { bytes, batch_ended } => {
                 if call.key.is_none() {
                     let sticky = self.sticky.entry(partition.topic).or_default();
                     sticky.produced(bytes, self.config.batch_size, batch_ended);
                 }
                 self.returned(call.then_flush);
-                Ok(())
+                None
             }
         }
     }

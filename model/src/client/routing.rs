@@ -168,6 +168,8 @@ impl Routing {
     /// An answer: takes in what is not older than what is known already. Says whether anything changed.
     pub(super) fn learn(&mut self, now: Time, answer: &MetadataResponse) -> bool {
         let mut changed = false;
+        // As in Kafka, what was found wrong while the answer was under way counts as answered too.
+        self.needed = false;
         for told in &answer.topics {
             let Some(topic) = self.topics.get_mut(&told.name) else { continue };
             topic.error = told.error;
@@ -188,7 +190,7 @@ impl Routing {
                 changed |= self.learn_leader(id, partition);
             }
         }
-        if self.topics.values().any(|topic| topic.id.is_none()) {
+        if self.topics.values().any(|topic| topic.partitions == 0) {
             self.needed = true;
         }
         if !answer.brokers.is_empty() && answer.brokers != self.brokers {

@@ -119,7 +119,7 @@ impl PartitionView {
 
     /// Everything below is committed (R120).
     pub(crate) fn committed_end(&self) -> EndOffset {
-        self.committed.last().map_or(EndOffset::ZERO, BatchId::end)
+        self.committed.last().map_or(EndOffset::ZERO, |last| last.end())
     }
 
     /// The ISR that the controller has committed.
@@ -164,6 +164,12 @@ impl PartitionView {
             let at = view.position(base)?;
             view.batches.get_mut(at).filter(|canonical| canonical.batch.crc == crc)
         })
+    }
+
+    /// The epoch in which the batch with this base and checksum was appended.
+    pub(crate) fn written_in(&self, base: Offset, crc: u32) -> Option<LeaderEpoch> {
+        let has = |view: &&EpochView| view.position(base).is_some_and(|at| view.batches[at].batch.crc == crc);
+        self.epochs.iter().rev().find(has).map(|view| view.epoch)
     }
 
     /// A replica's high watermark is `at`. A leader's word commits what is below, if its log can be trusted. A zombie's

@@ -162,6 +162,11 @@ impl ReplicaView {
         self.partition_epoch = None;
     }
 
+    /// It follows.
+    pub(crate) fn follow(&mut self) {
+        self.role = RoleView::Follower;
+    }
+
     /// What it knows as leader.
     pub(crate) fn leader(&self) -> Option<&LeaderView> {
         match &self.role {

@@ -30,7 +30,7 @@ pub struct Fingerprint(pub String);
 
 /// What was found so far.
 #[derive(Clone, Debug)]
-pub struct Verdicts {
+pub(crate) struct Verdicts {
     violations: Vec<Violation>,
     count: u64,
     exercised: [u64; Guarantee::ALL.len()],

@@ -186,4 +186,12 @@ mod tests {
         assert_eq!(content.read(6, 150).as_ptr(), piece.as_ptr());
         assert_eq!(content.read(6, 1000).as_ptr(), piece.as_ptr());
     }
+
+    #[test]
+    fn keeping_twelve_thousand_small_batches_costs_less_than_twice_their_bytes() {
+        let mut content = Content::default();
+        (0..12_000_u32).for_each(|nth| content.append(Bytes::from(vec![nth as u8; 150])));
+        let overhead = (content.pieces.capacity() * size_of::<Piece>()) as u64;
+        assert!(overhead < content.len() / 2, "{overhead} for {}", content.len());
+    }
 }

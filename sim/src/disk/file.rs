@@ -30,6 +30,8 @@ pub(super) struct File {
     cuts: Vec<Cut>,
     /// What a failed sync left clean in the cache but perhaps not on the platter; later syncs do not write it.
     forsaken: Vec<Range<u64>>,
+    /// Where the first page begins that was written to since the last sync, failed or not.
+    dirty_from: u64,
 }
 
 /// A truncation that the platter may not have seen.
@@ -52,7 +54,15 @@ pub(super) struct Unsettled {
 
 impl File {
     pub(super) fn new(path: Arc<str>, born: u64) -> Self {
-        Self { path, born, content: Content::default(), durable: 0, cuts: Vec::new(), forsaken: Vec::new() }
+        Self {
+            path,
+            born,
+            content: Content::default(),
+            durable: 0,
+            cuts: Vec::new(),
+            forsaken: Vec::new(),
+            dirty_from: u64::MAX,
+        }
     }
 
     pub(super) fn content(&self) -> &Content {
@@ -60,17 +70,15 @@ impl File {
     }
 
     pub(super) fn append(&mut self, bytes: Bytes) {
+        self.dirty_from = self.dirty_from.min(page_start(self.content.len()));
         self.content.append(bytes);
     }
 
     pub(super) fn truncate(&mut self, length: u64) {
         if length < self.content.len() {
+            self.dirty_from = self.dirty_from.min(page_start(length));
             let lost = self.content.cut(length);
             self.cuts.push(Cut { at: length, lost });
-            for range in &mut self.forsaken {
-                range.end = range.end.min(length);
-            }
-            self.forsaken.retain(|range| !range.is_empty());
         }
     }
 
@@ -84,13 +92,16 @@ impl File {
         self.cuts.is_empty() && self.durable == self.content.len()
     }
 
-    /// Everything dirty is on the platter.
+    /// Everything dirty is on the platter. A page that was written to since a failed sync is dirty again and gets there
+    /// whole.
     pub(super) fn sync(&mut self) {
-        if !self.forsaken.is_empty() {
-            self.rewrite_forsaken();
+        for range in &mut self.forsaken {
+            range.end = range.end.min(self.dirty_from);
         }
+        self.forsaken.retain(|range| !range.is_empty());
         self.durable = self.content.len();
         self.cuts.clear();
+        self.dirty_from = u64::MAX;
     }
 
     /// A sync failed: the kernel calls the dirty pages clean, whether or not they were written.
@@ -99,6 +110,7 @@ impl File {
         if from < self.content.len() {
             self.forsaken.push(from..self.content.len());
         }
+        self.dirty_from = u64::MAX;
     }
 
     /// Turns one bit, in the cache and wherever else the byte is.
@@ -112,6 +124,7 @@ impl File {
         self.content = content;
         self.cuts.clear();
         self.forsaken.clear();
+        self.dirty_from = u64::MAX;
     }
 
     /// What is open about this file if the power goes now; nothing if it would survive as it is.
@@ -152,20 +165,8 @@ impl File {
         synced.extend(oldest.slice(synced.len(), self.durable));
         synced
     }
+}
 
-    /// A page that was written to since the failed sync is dirty again and reaches the platter whole.
-    fn rewrite_forsaken(&mut self) {
-        let attempted = self.forsaken.last().map_or(0, |range| range.end).max(self.durable);
-        let mut dirty_from = u64::MAX;
-        if self.content.len() > attempted {
-            dirty_from = attempted / PAGE * PAGE;
-        }
-        for cut in &self.cuts {
-            dirty_from = dirty_from.min(cut.at / PAGE * PAGE);
-        }
-        for range in &mut self.forsaken {
-            range.end = range.end.min(dirty_from);
-        }
-        self.forsaken.retain(|range| !range.is_empty());
-    }
+fn page_start(at: u64) -> u64 {
+    at / PAGE * PAGE
 }

@@ -53,6 +53,8 @@ pub struct SimDisk {
     calls: u64,
     /// Nanoseconds not yet taken by [`SimDisk::take_cost`].
     cost: u64,
+    /// How many calls there were at the last taking.
+    charged: u64,
     /// How often a path was the object of a call whose time is drawn.
     occasions: BTreeMap<Arc<str>, u64>,
     trouble: Trouble,
@@ -84,6 +86,7 @@ impl SimDisk {
             life: 0,
             calls: 0,
             cost: 0,
+            charged: 0,
             occasions: BTreeMap::new(),
             trouble: Trouble::default(),
         }
@@ -95,11 +98,12 @@ impl SimDisk {
         self.calls
     }
 
-    /// The time that the calls since the last taking took, or will take if the disk stands still now.
+    /// The time that the calls since the last taking take, if they began now; it is longer while the disk stands still.
     pub fn take_cost(&mut self, now: Moment) -> Duration {
-        if self.cost == 0 {
+        if self.calls == self.charged {
             return Duration::ZERO;
         }
+        self.charged = self.calls;
         let cost = std::mem::take(&mut self.cost).saturating_mul(u64::from(self.trouble.factor));
         Duration::from_nanos(cost) + self.trouble.stalled_until.since(now)
     }
@@ -242,6 +246,7 @@ impl SimDisk {
     fn begin_life(&mut self) {
         self.life += 1;
         self.cost = 0;
+        self.charged = self.calls;
         self.trouble.revive();
         let reachable = self.names.reachable();
         self.vacant.clear();

@@ -77,18 +77,15 @@ impl Names {
         }
     }
 
-    /// The names in this directory are durable, and so is what they rest on: earlier changes of the same files and
-    /// paths, in whatever directory.
+    /// The names in this directory are durable, and so is what they rest on: earlier changes of the same paths, in
+    /// whatever directory, and thereby earlier changes of the same files.
     pub(super) fn sync(&mut self, directory: &str) {
-        let mut files = BTreeSet::new();
         let mut paths = BTreeSet::new();
         let mut kept = vec![false; self.pending.len()];
-        for (index, change) in self.pending.iter().enumerate().rev() {
-            let touched = |path: &Arc<str>| parent(path) == directory || paths.contains(path);
-            if files.contains(&change.file()) || change.paths().any(touched) {
-                kept[index] = true;
-                files.insert(change.file());
-                paths.extend(change.paths().cloned());
+        for (change, is_kept) in self.pending.iter().zip(&mut kept).rev() {
+            if change.paths().any(|path| parent(path) == directory || paths.contains(path)) {
+                *is_kept = true;
+                paths.extend(change.paths());
             }
         }
         let mut kept = kept.into_iter();
@@ -99,6 +96,20 @@ impl Names {
             }
             !is_kept
         });
+    }
+
+    /// Adds to the pending changes that were kept those that others rest on: where a later change put another file under
+    /// a path, the rename that vacated it cannot have been undone, or the renamed file would have lost both names.
+    pub(super) fn complete(&self, kept: &mut [bool]) {
+        let mut claimed = BTreeSet::new();
+        for (change, is_kept) in self.pending.iter().zip(kept).rev() {
+            if let NameChange::Moved { from, .. } = change {
+                *is_kept |= claimed.contains(from);
+            }
+            if *is_kept && let NameChange::Linked { path: to, .. } | NameChange::Moved { to, .. } = change {
+                claimed.insert(to);
+            }
+        }
     }
 
     /// Of the pending changes these were kept and the others undone; that is what is seen from now on.

@@ -96,6 +96,7 @@ pub(super) fn draw(dice: Dice, host: Node, nth: u64, names: &Names, files: &[Opt
         Mood::Mixed => [0.0, 0.3, 0.6, 0.9, 1.0][disk.gen_range(0..5)],
     };
     let mut fate = Fate { names: draw_names(dice, host, nth, odds, names.pending()), files: BTreeMap::new() };
+    names.complete(&mut fate.names);
     let mut open: Vec<(Slot, &File)> =
         names.reachable().into_iter().filter_map(|slot| Some((slot, files.get(slot as usize)?.as_ref()?))).collect();
     open.sort_by_key(|(_, file)| std::cmp::Reverse(file.born));

@@ -19,6 +19,7 @@ use model::wire::{Body, Channel, ConnectionId, Envelope};
 pub(crate) use connection::{Packet, Side};
 use connection::{Connection, End};
 use link::{Link, Wire};
+pub(crate) use rules::Rule;
 pub use weather::Weather;
 
 use crate::dice::Dice;

@@ -64,6 +64,7 @@ impl Network {
     }
 
     /// Whether no rule lies on any link.
+    #[cfg(test)]
     pub(crate) fn is_healed(&self) -> bool {
         self.links.iter().all(|link| Link { free_at: Link::default().free_at, ..*link } == Link::default())
     }

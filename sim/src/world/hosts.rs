@@ -54,6 +54,8 @@ pub(super) struct Host {
     pub(super) doom: Ending,
     /// Ticks in a row that were followed by another one at once.
     pub(super) restless: u32,
+    /// How many bits have rotted.
+    pub(super) rots: u64,
     /// How often the power went.
     pub(super) power_offs: u64,
     /// Steps of all lives.
@@ -107,6 +109,7 @@ impl Host {
             tick: None,
             doom: Ending::Crashed,
             restless: 0,
+            rots: 0,
             power_offs: 0,
             steps: 0,
             cpu: dice.of("cpu").and(&node),
@@ -154,7 +157,6 @@ impl Host {
         self.paused = None;
         self.tick = None;
         self.restless = 0;
-        self.doom = Ending::Crashed;
         // A step that was going on is told from the next one by its number.
         self.steps += 1;
         for lane in &mut self.lanes {

@@ -26,8 +26,7 @@ use ambush::Ambushes;
 pub use boot::BootFailure;
 pub use hands::{Decided, Unsettled};
 use hosts::Host;
-pub(crate) use process::{Process, Program};
-use queue::Queue;
+pub(crate) use queue::Queue;
 use record::Record;
 
 use crate::cast::Cast;
@@ -228,6 +227,12 @@ impl<O: Observer> World<O> {
     #[must_use]
     pub fn dice(&self) -> Dice {
         self.dice
+    }
+
+    /// How many steps the machines of all hosts have made.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.hosts.iter().map(|host| host.steps).sum()
     }
 
     /// The name of everything that has happened so far.

@@ -92,7 +92,7 @@ impl<O: Observer> World<O> {
     }
 
     /// The process stands still for a while.
-    pub(super) fn pause(&mut self, index: usize, span: Duration) {
+    pub(super) fn stand_still(&mut self, index: usize, span: Duration) {
         let end = self.now + span;
         let host = &mut self.hosts[index];
         if host.condition != Condition::Up || host.paused.is_some_and(|known| known >= end) {
@@ -165,7 +165,7 @@ impl<O: Observer> World<O> {
         for effect in effects.drain() {
             match effect {
                 Effect::Note(event) => self.state(Some(node), What::Noted(event)),
-                Effect::Send(envelope) => self.send(index, envelope),
+                Effect::Send(envelope) => self.post(index, envelope),
                 Effect::Close(closing) => {
                     if let Some(peer) = self.index_of(closing.peer) {
                         self.with_network(|network, out| network.close(index, peer, closing, out));
@@ -186,7 +186,7 @@ impl<O: Observer> World<O> {
         }
     }
 
-    fn send(&mut self, from: usize, envelope: Envelope) {
+    fn post(&mut self, from: usize, envelope: Envelope) {
         // What is addressed to nobody goes nowhere.
         if let Some(to) = self.index_of(envelope.to) {
             self.with_network(|network, out| network.send(from, to, envelope, out));
@@ -226,18 +226,20 @@ impl<O: Observer> World<O> {
         let host = &mut self.hosts[index];
         hermetic::mark(now, host.node);
         let reading = host.clock.read(now);
-        host.disk.set_now(now);
         let process = host.process.as_mut().expect("a host that is up has a process");
         let result = process.step(reading, input, &mut host.disk, &mut host.effects);
         let ending = match result {
-            _ if host.disk.has_crashed() => Some(host.doom),
+            _ if host.disk.is_dead() => Some(host.doom),
             Ok(()) => None,
             Err(Stop::Crashed) => Some(host.doom),
             Err(Stop::Storage(_)) => Some(Ending::StorageFailed),
         };
-        let cost = host.disk.take_cost() + Duration::from_nanos(host.draw_cpu());
+        let cost = host.disk.take_cost(now) + Duration::from_nanos(host.draw_cpu());
         match ending {
-            Some(how) => self.stop(index, how),
+            Some(how) => {
+                host.doom = Ending::Crashed;
+                self.stop(index, how);
+            }
             None => {
                 host.busy = true;
                 self.queue.push(now + cost, Happening::Done(index, host.steps));

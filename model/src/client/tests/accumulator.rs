@@ -170,12 +170,22 @@ fn a_batch_that_is_too_large_comes_back_as_smaller_ones_of_the_same_age() {
 /// What may happen to an accumulator.
 #[derive(Clone, Debug)]
 enum Step {
-    Append { index: u32, size: usize },
-    Pass { millis: u64 },
+    Append {
+        index: u32,
+        size: usize,
+    },
+    Pass {
+        millis: u64,
+    },
     Flush,
-    Drain { index: u32 },
+    Drain {
+        index: u32,
+    },
     /// The batch under way of a partition comes back.
-    Land { index: u32, how: Landing },
+    Land {
+        index: u32,
+        how: Landing,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,9 @@ use crate::client::connection::{Connections, Disconnected};
 use crate::client::stage::{CLIENT, millis};
 use crate::machine::{Effect, Effects, Severed};
 use crate::names::{BrokerId, Node};
-use crate::wire::{Body, Channel, ConnectionId, Envelope, MetadataRequest, MetadataResponse, ReplyTo, Request, Response};
+use crate::wire::{
+    Body, Channel, ConnectionId, Envelope, MetadataRequest, MetadataResponse, ReplyTo, Request, Response,
+};
 
 const B1: Node = Node::Broker(BrokerId(1));
 const B2: Node = Node::Broker(BrokerId(2));
@@ -27,7 +29,11 @@ fn send(connections: &mut Connections<&'static str>, at: u64, to: Node, asked: &
 
 fn answer(request: &Envelope, connection: u64) -> Envelope {
     let to = ReplyTo { connection: ConnectionId(connection), ..request.reply_to() };
-    Envelope::response(&to, request.to, Response::Metadata(MetadataResponse { brokers: Vec::new(), topics: Vec::new() }))
+    Envelope::response(
+        &to,
+        request.to,
+        Response::Metadata(MetadataResponse { brokers: Vec::new(), topics: Vec::new() }),
+    )
 }
 
 fn severed(peer: Node, connection: u64) -> Severed {

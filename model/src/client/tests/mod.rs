@@ -6,3 +6,4 @@ mod connection;
 mod consumer;
 mod producer;
 mod promises;
+mod sender;

@@ -1,0 +1,167 @@
+//! The in-sync set: what the controller commits about it, what a leader makes of it, and who may be in it.
+//!
+//! Implements W4, W6, W7, W14, W19, R83, R122, R123, R128.
+
+use model::names::{BrokerId, LeaderEpoch};
+use sim::fact::Moment;
+
+use super::durability::may_have_lost;
+use super::replicas::{Replicas, Turn};
+use super::verdicts::Verdicts;
+use crate::guarantee::Guarantee;
+
+/// Looks at in-sync sets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct InSync {
+    /// Brokers that were fenced at this moment; the records that take them out of in-sync sets are of the same batch.
+    fenced: Vec<(BrokerId, Moment)>,
+}
+
+/// A leader's copy of the in-sync set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known<'a> {
+    /// Whose.
+    pub broker: BrokerId,
+    /// The leader epoch.
+    pub epoch: LeaderEpoch,
+    /// What the controller has confirmed.
+    pub committed: &'a [BrokerId],
+    /// Whom a record must reach.
+    pub required: &'a [BrokerId],
+    /// Whether a proposal is under way.
+    pub pending: bool,
+}
+
+impl InSync {
+    /// The controller committed a record.
+    pub(crate) fn committed(&mut self, shared: &mut Replicas, turn: &Turn, verdicts: &mut Verdicts) {
+        if let Some(broker) = turn.fenced {
+            self.fenced.push((broker, verdicts.now()));
+        }
+        if let Some(place) = turn.partition {
+            registration_is_sound(shared, place, verdicts);
+            newcomers_are_complete(shared, place, turn, verdicts);
+        }
+        if let Some(broker) = turn.unfenced {
+            seats_are_deserved(shared, broker, verdicts);
+        }
+    }
+
+    /// Time has passed: whoever was fenced is out of every in-sync set in which it is not the last (R92, R93, R128).
+    #[inline]
+    pub(crate) fn time_passed(&mut self, shared: &Replicas, verdicts: &mut Verdicts) {
+        while let Some(&(broker, at)) = self.fenced.last() {
+            if at >= verdicts.now() {
+                return;
+            }
+            self.fenced.pop();
+            let fenced = shared.known_broker(broker).and_then(|known| known.registration.as_ref());
+            if fenced.is_some_and(|registration| registration.fenced) {
+                is_out(shared, broker, verdicts);
+            }
+        }
+    }
+}
+
+fn is_out(shared: &Replicas, broker: BrokerId, verdicts: &mut Verdicts) {
+    for view in &shared.partitions {
+        let isr = view.isr();
+        verdicts.demand(Guarantee::InSyncSet, isr.len() <= 1 || !isr.contains(&broker), "fenced-broker-in-sync", || {
+            format!("{broker} is fenced and still in sync on {}: {isr:?}", view.partition)
+        });
+    }
+}
+
+fn registration_is_sound(shared: &Replicas, place: usize, verdicts: &mut Verdicts) {
+    let Some(now) = shared.partitions[place].registration.as_ref() else { return };
+    let repeated = now.isr.iter().enumerate().any(|(at, member)| now.isr[..at].contains(member));
+    let stranger = now.isr.iter().any(|member| !now.replicas.contains(member));
+    verdicts.demand(Guarantee::InSyncSet, !now.isr.is_empty() && !repeated && !stranger, "isr-malformed", || {
+        format!("the ISR of {} is {:?} out of {:?}", now.partition, now.isr, now.replicas)
+    });
+    if let Some(leader) = now.leader {
+        verdicts.demand(Guarantee::InSyncSet, now.isr.contains(&leader), "leader-not-in-isr", || {
+            format!("{leader} leads {} and is not in its ISR {:?}", now.partition, now.isr)
+        });
+    }
+    let election = &shared.partitions[place].election;
+    if election.unclean && !election.taken_up && election.epoch == now.leader_epoch {
+        let allowed = shared.partitions[place].promise.unclean_election;
+        verdicts.demand(Guarantee::LeaderCompleteness, allowed, "unclean-election", || {
+            format!(
+                "{:?} was elected for {} out of the ISR {:?}, and the topic allows no unclean election",
+                now.leader, now.partition, election.electorate
+            )
+        });
+    }
+}
+
+/// Who joins the ISR has everything that is committed (W7, W19); then it is trusted again.
+fn newcomers_are_complete(shared: &mut Replicas, place: usize, turn: &Turn, verdicts: &mut Verdicts) {
+    let before: Vec<BrokerId> = turn.before.as_ref().map(|before| before.isr.clone()).unwrap_or_default();
+    let isr = shared.partitions[place].isr().to_vec();
+    let unclean = shared.partitions[place].election.unclean;
+    for broker in isr.into_iter().filter(|member| turn.before.is_some() && !before.contains(member)) {
+        if unclean || !shared.runs_registered(broker) {
+            continue;
+        }
+        let view = &mut shared.partitions[place];
+        let partition = view.partition;
+        let missing = view.first_missing(broker);
+        verdicts.demand(
+            Guarantee::LeaderCompleteness,
+            missing.is_none() || shared.metadata_lost,
+            "newcomer-lacks-committed-record",
+            || {
+                let at = missing.map(|batch| batch.base);
+                format!("{broker} joined the ISR of {partition} without the record committed at {at:?}")
+            },
+        );
+        shared.partitions[place].replica(broker).trust();
+    }
+}
+
+/// A broker that comes back and is still in sync somewhere has everything, or is all that is left (R90, R91).
+fn seats_are_deserved(shared: &mut Replicas, broker: BrokerId, verdicts: &mut Verdicts) {
+    for place in 0..shared.partitions.len() {
+        let view = &mut shared.partitions[place];
+        if !view.isr().contains(&broker) || shared.metadata_lost {
+            continue;
+        }
+        let missing = view.first_missing(broker);
+        let (partition, isr) = (view.partition, view.isr().to_vec());
+        verdicts.exercised(Guarantee::LeaderCompleteness);
+        if let Some(missing) = missing
+            && !shared.partitions[place].election.unclean
+            && !isr.iter().all(|member| may_have_lost(shared, place, *member, &missing))
+        {
+            verdicts.broken(Guarantee::LeaderCompleteness, "in-sync-replica-lacks-committed-record", || {
+                format!("{broker} came back, still in the ISR {isr:?} of {partition}, without the record committed at {}", missing.base)
+            });
+        }
+    }
+}
+
+/// A leader knows this of its in-sync set (W6, R123).
+pub(crate) fn known(shared: &mut Replicas, place: usize, known: &Known<'_>, verdicts: &mut Verdicts) {
+    let lost = shared.metadata_lost;
+    let view = &mut shared.partitions[place];
+    let partition = view.partition;
+    let Known { broker, epoch, committed, required, pending } = *known;
+    let minimum = view.min_isr();
+    view.replica(broker).knows_isr(epoch, committed, minimum);
+    let covers = |set: &[BrokerId]| set.iter().all(|member| required.contains(member));
+    verdicts.demand(Guarantee::InSyncSet, covers(committed), "leader-does-not-wait-for-member", || {
+        format!("{broker} leads {partition} with the ISR {committed:?} and waits only for {required:?}")
+    });
+    if !pending && required.len() != committed.len() {
+        verdicts.broken(Guarantee::InSyncSet, "waits-for-others-without-proposal", || {
+            format!("{broker} leads {partition}, proposes nothing, and waits for {required:?} instead of {committed:?}")
+        });
+    }
+    if !lost && view.is_legitimate(broker, epoch) {
+        verdicts.demand(Guarantee::InSyncSet, covers(view.isr()), "leader-does-not-wait-for-in-sync-replica", || {
+            format!("{broker} leads {partition} and waits for {required:?}, but the ISR is {:?}", view.isr())
+        });
+    }
+}

@@ -1,0 +1,345 @@
+//! The cluster as the trace shows it: every broker's life, every partition, and what the controller has committed.
+//!
+//! The one reconstruction that all checks share. It demands nothing, and it sees nothing but facts.
+
+use model::log::BatchId;
+use model::metadata::{BrokerRegistration, MetadataRecord, PartitionRegistration};
+use model::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
+use sim::fact::{Ending, Moment};
+use sim::fault::Fault;
+
+use super::partition::{Canonical, ElectionView, EpochView, PartitionView};
+use crate::promise::{Promise, TopicPromise};
+
+/// The cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct Replicas {
+    /// What its settings promise.
+    pub promise: Promise,
+    /// In order of first sight. Checks name partitions by their place here.
+    pub partitions: Vec<PartitionView>,
+    /// By broker id.
+    pub brokers: Vec<BrokerView>,
+    /// Everything below is committed in the metadata log.
+    pub metadata_end: EndOffset,
+    /// Whether a controller lost its disk, or its word is not known: then nothing that follows from it can be demanded
+    /// (G15).
+    pub metadata_lost: bool,
+    /// When each partition's leader last appended, by place.
+    pub grew_at: Vec<Moment>,
+    topics: Vec<TopicView>,
+}
+
+/// A broker.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BrokerView {
+    /// Whether it ever ran.
+    pub known: bool,
+    /// Whether its process runs.
+    pub up: bool,
+    /// Whether it is gone for good.
+    pub destroyed: bool,
+    /// Whether its disk was ever replaced by an empty one.
+    pub wiped: bool,
+    /// Whether its power was ever lost.
+    pub lost_power: bool,
+    /// Whether a bit of its disk rots, or its syncs cannot be believed: nothing it has can be counted on.
+    pub rotten: bool,
+    /// What the controller committed about it.
+    pub registration: Option<BrokerRegistration>,
+    /// The broker epoch of the running process.
+    pub epoch: Option<BrokerEpoch>,
+    /// How far it has applied the metadata log.
+    pub applied: EndOffset,
+    /// When that moved last.
+    pub applied_at: Moment,
+}
+
+#[derive(Clone, Debug)]
+struct TopicView {
+    id: TopicId,
+    promise: TopicPromise,
+    /// Places in `partitions`, by index within the topic.
+    places: Vec<Option<u32>>,
+}
+
+/// What a committed record changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turn {
+    /// The partition, by place.
+    pub partition: Option<usize>,
+    /// Its registration before; none if it is new.
+    pub before: Option<PartitionRegistration>,
+    /// A broker that is fenced from now on, or newly registered, which is the same.
+    pub fenced: Option<BrokerId>,
+    /// A broker that is no longer fenced.
+    pub unfenced: Option<BrokerId>,
+}
+
+/// What appending as leader meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// As it should be.
+    Here,
+    /// Somebody else has acted as leader in this epoch.
+    LedByOther(BrokerId),
+    /// The epoch has records from there on already.
+    Again(BatchId),
+}
+
+impl Replicas {
+    pub(crate) fn new(promise: Promise) -> Self {
+        Self {
+            promise,
+            partitions: Vec::new(),
+            brokers: Vec::new(),
+            metadata_end: EndOffset::ZERO,
+            metadata_lost: false,
+            grew_at: Vec::new(),
+            topics: Vec::new(),
+        }
+    }
+
+    /// The partition's place, made if it is new.
+    pub(crate) fn place(&mut self, partition: Partition) -> usize {
+        if let Some(place) = self.find(partition) {
+            return place;
+        }
+        let topic = self.topic(partition.topic);
+        let (promise, index) = (self.topics[topic].promise, partition.index as usize);
+        let places = &mut self.topics[topic].places;
+        if places.len() <= index {
+            places.resize(index + 1, None);
+        }
+        let place = self.partitions.len();
+        places[index] = u32::try_from(place).ok();
+        self.grew_at.push(Moment::ZERO);
+        self.partitions.push(PartitionView::new(partition, promise));
+        place
+    }
+
+    /// The partition's place, if it was ever heard of.
+    pub(crate) fn find(&self, partition: Partition) -> Option<usize> {
+        let topic = self.topics.iter().find(|topic| topic.id == partition.topic)?;
+        topic.places.get(partition.index as usize).copied().flatten().map(|place| place as usize)
+    }
+
+    /// The broker, made if it is new.
+    pub(crate) fn broker(&mut self, id: BrokerId) -> &mut BrokerView {
+        let slot = id.0 as usize;
+        if self.brokers.len() <= slot {
+            self.brokers.resize_with(slot + 1, BrokerView::default);
+        }
+        &mut self.brokers[slot]
+    }
+
+    /// The broker, if it ever ran.
+    pub(crate) fn known_broker(&self, id: BrokerId) -> Option<&BrokerView> {
+        self.brokers.get(id.0 as usize).filter(|broker| broker.known)
+    }
+
+    /// Whether the broker's process runs in the registration that the controller has committed.
+    pub(crate) fn runs_registered(&self, id: BrokerId) -> bool {
+        self.known_broker(id).is_some_and(|broker| {
+            let registered = broker.registration.as_ref().map(|registration| registration.epoch);
+            broker.up && broker.epoch.is_some() && broker.epoch == registered
+        })
+    }
+
+    /// A process started.
+    pub(crate) fn started(&mut self, id: BrokerId) {
+        let broker = self.broker(id);
+        (broker.known, broker.up, broker.epoch) = (true, true, None);
+        broker.applied = EndOffset::ZERO;
+    }
+
+    /// A process is over.
+    pub(crate) fn stopped(&mut self, id: BrokerId, how: Ending) {
+        let broker = self.broker(id);
+        broker.up = false;
+        broker.epoch = None;
+        broker.destroyed |= how == Ending::Destroyed;
+        broker.lost_power |= how == Ending::PoweredOff;
+        for partition in &mut self.partitions {
+            partition.replica(id).stop();
+        }
+        match how {
+            Ending::Exited | Ending::Crashed => {}
+            Ending::PoweredOff => self.wound(id, Wound::Power),
+            Ending::StorageFailed => self.wound(id, Wound::Unsynced),
+            Ending::Destroyed => self.wound(id, Wound::Disk),
+        }
+    }
+
+    /// A fault struck `node`, which may have been down already.
+    pub(crate) fn struck(&mut self, node: Option<Node>, fault: &Fault) {
+        match fault {
+            Fault::PowerOffAll => {
+                let all = (0..self.brokers.len()).filter_map(|slot| u32::try_from(slot).ok().map(BrokerId));
+                for id in all.filter(|id| node.is_none_or(|node| node == Node::Broker(*id))) {
+                    self.wound(id, Wound::Power);
+                }
+            }
+            Fault::PowerOff(_) => self.wound_node(node, Wound::Power),
+            Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
+            Fault::Rot(..) | Fault::SyncError(_) => self.wound_node(node, Wound::Rot),
+            _ => return,
+        }
+        if let Some(id) = node.and_then(Node::broker) {
+            let broker = self.broker(id);
+            broker.destroyed |= matches!(fault, Fault::Destroy(_));
+            broker.wiped |= matches!(fault, Fault::Wipe(_));
+            broker.lost_power |= matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll);
+        }
+    }
+
+    fn wound_node(&mut self, node: Option<Node>, wound: Wound) {
+        match node {
+            Some(Node::Broker(id)) => self.wound(id, wound),
+            Some(Node::Controller(_)) => self.metadata_lost |= matches!(wound, Wound::Disk | Wound::Rot),
+            Some(Node::Client(_)) | None => {}
+        }
+    }
+
+    fn wound(&mut self, id: BrokerId, wound: Wound) {
+        let broker = self.broker(id);
+        broker.rotten |= wound == Wound::Rot;
+        let rotten = broker.rotten;
+        for partition in &mut self.partitions {
+            let replica = partition.replica(id);
+            if !replica.known {
+                continue;
+            }
+            match wound {
+                Wound::Power | Wound::Unsynced if !rotten => replica.wound(replica.flushed, wound == Wound::Power),
+                Wound::Power | Wound::Unsynced | Wound::Disk | Wound::Rot => replica.wound(EndOffset::ZERO, false),
+            }
+        }
+    }
+
+    /// A record of the metadata log is committed. A record that is known already changes nothing.
+    pub(crate) fn commit(&mut self, offset: Offset, record: &MetadataRecord) -> Option<Turn> {
+        if offset.bound() < self.metadata_end {
+            return None;
+        }
+        // A record of which the trace does not tell: what the controller decided is not known any more.
+        self.metadata_lost |= offset.bound() > self.metadata_end && self.metadata_end > EndOffset::ZERO;
+        let mut turn = Turn::default();
+        self.metadata_end = offset.end();
+        match record {
+            MetadataRecord::RegisterBroker { broker, incarnation, epoch } => {
+                self.broker(*broker).registration = Some(BrokerRegistration {
+                    incarnation: *incarnation,
+                    epoch: *epoch,
+                    fenced: true,
+                    in_controlled_shutdown: false,
+                });
+                turn.fenced = Some(*broker);
+            }
+            MetadataRecord::BrokerRegistrationChange { broker, epoch, fenced, in_controlled_shutdown } => {
+                let known = self.broker(*broker).registration.as_mut().filter(|known| known.epoch == *epoch);
+                if let Some(registration) = known {
+                    registration.fenced = fenced.unwrap_or(registration.fenced);
+                    registration.in_controlled_shutdown = *in_controlled_shutdown;
+                    turn.fenced = (*fenced == Some(true)).then_some(*broker);
+                    turn.unfenced = (*fenced == Some(false)).then_some(*broker);
+                }
+            }
+            MetadataRecord::Topic { id, config, .. } => {
+                let promise = self.promise.topic(config);
+                let topic = self.topic(*id);
+                self.topics[topic].promise = promise;
+            }
+            MetadataRecord::Partition(registration) => {
+                let place = self.place(registration.partition);
+                turn.partition = Some(place);
+                self.partitions[place].create(registration);
+            }
+            MetadataRecord::PartitionChange { partition, leader, isr, recovery_state } => {
+                let place = self.place(*partition);
+                turn.partition = Some(place);
+                let view = &mut self.partitions[place];
+                turn.before.clone_from(&view.registration);
+                if let Some(registration) = view.registration.as_mut() {
+                    registration.merge(*leader, isr.as_deref(), *recovery_state);
+                }
+                if let Some(leader) = *leader {
+                    view.elected(leader, turn.before.as_ref().map_or(&[], |before| &before.isr));
+                }
+            }
+            MetadataRecord::LeaderChange { .. } | MetadataRecord::NoOp => {}
+        }
+        Some(turn)
+    }
+
+    fn topic(&mut self, id: TopicId) -> usize {
+        if let Some(known) = self.topics.iter().position(|topic| topic.id == id) {
+            return known;
+        }
+        let promise = self.promise.topic(&model::config::TopicConfig::default());
+        self.topics.push(TopicView { id, promise, places: Vec::new() });
+        self.topics.len() - 1
+    }
+}
+
+/// What may have happened to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wound {
+    /// What was not synced may be gone.
+    Power,
+    /// The same, but by an error of the disk.
+    Unsynced,
+    /// Everything is gone.
+    Disk,
+    /// Anything may be wrong, for ever.
+    Rot,
+}
+
+impl PartitionView {
+    fn create(&mut self, registration: &PartitionRegistration) {
+        self.named.push((registration.leader_epoch, registration.leader));
+        self.election = ElectionView {
+            epoch: registration.leader_epoch,
+            electorate: registration.isr.clone(),
+            unclean: false,
+            taken_up: false,
+        };
+        self.registration = Some(registration.clone());
+    }
+
+    fn elected(&mut self, leader: Option<BrokerId>, electorate: &[BrokerId]) {
+        let Some(epoch) = self.epoch() else { return };
+        self.named.push((epoch, leader));
+        if let Some(leader) = leader {
+            let unclean = !electorate.contains(&leader);
+            self.election = ElectionView { epoch, electorate: electorate.to_vec(), unclean, taken_up: false };
+        }
+    }
+
+    /// This broker acts as leader in the epoch. Answers who else has, if somebody has.
+    pub(crate) fn acts_as_leader(&mut self, broker: BrokerId, epoch: LeaderEpoch) -> Option<BrokerId> {
+        if let Some(view) = self.epoch_mut(epoch) {
+            return Some(view.leader).filter(|leader| *leader != broker);
+        }
+        let before = self.replica(broker).batches.last().copied();
+        let at = self.epochs.partition_point(|view| view.epoch < epoch);
+        self.epochs.insert(at, EpochView { epoch, leader: broker, before, batches: Vec::new() });
+        None
+    }
+
+    /// The leader of the epoch appended.
+    pub(crate) fn write(&mut self, broker: BrokerId, epoch: LeaderEpoch, batch: BatchId) -> Written {
+        let other = self.acts_as_leader(broker, epoch);
+        let Some(view) = self.epoch_mut(epoch) else { return Written::Here };
+        let again = view.batches.last().filter(|last| last.batch.end() > batch.base.bound()).map(|last| last.batch);
+        if again.is_none() && other.is_none() {
+            view.batches.push(Canonical { batch, answered: false });
+        }
+        self.replica(broker).append(batch);
+        match (other, again) {
+            (Some(other), _) => Written::LedByOther(other),
+            (None, Some(last)) => Written::Again(last),
+            (None, None) => Written::Here,
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The judge: hands every fact to the checks that it concerns, and keeps what they found.
+//!
+//! A fold: `Clone`, so that a running world can be forked with its judge. It knows what each kind of fact is for, and no
+//! rule; the rules are in [`crate::check`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::event::Event;
+use model::names::{BrokerId, ClientId, Node};
+use sim::cluster::Cluster;
+use sim::fact::{Chapter, Fact, Moment, What};
+use sim::world::Observer;
+
+pub use crate::check::durability::LossSummary;
+pub use crate::check::progress::Unsettled;
+pub use crate::check::verdicts::{Fingerprint, Violation};
+
+use crate::check::acknowledgement::{self, Answer};
+use crate::check::durability::Durability;
+use crate::check::epochs::{self, Epochs};
+use crate::check::history;
+use crate::check::in_sync::{self, InSync};
+use crate::check::logs::{self, Opened};
+use crate::check::order::Order;
+use crate::check::progress::{self, Progress};
+use crate::check::reads::{self, Poll, Reads};
+use crate::check::records::Records;
+use crate::check::replicas::Replicas;
+use crate::check::verdicts::Verdicts;
+use crate::check::watermarks::{self, Moved};
+use crate::guarantee::Guarantee;
+use crate::promise::Promise;
+
+/// Watches a run and judges it against everything that its cluster promises.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    shared: Replicas,
+    records: Records,
+    verdicts: Verdicts,
+    durability: Durability,
+    in_sync: InSync,
+    epochs: Epochs,
+    order: Order,
+    reads: Reads,
+    progress: Progress,
+    now: Moment,
+}
+
+impl Observer for Judge {
+    fn see(&mut self, fact: &Fact) {
+        self.now = fact.at;
+        match (&fact.what, fact.node) {
+            (What::Delivered { .. }, _) => {}
+            (What::Noted(event), Some(node)) => {
+                self.turn_to(fact);
+                match node {
+                    Node::Broker(broker) => self.broker_noted(broker, event),
+                    Node::Client(client) => self.client_noted(client, event),
+                    Node::Controller(_) => self.controller_noted(event),
+                }
+            }
+            (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
+            (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
+            (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
+            (What::Struck(fault), node) => {
+                self.progress.struck(fault);
+                self.shared.struck(node, fault);
+            }
+            (What::Chapter(chapter), _) => {
+                self.turn_to(fact);
+                self.chapter(*chapter);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Judge {
+    /// A judge who holds the cluster to what its settings promise.
+    #[must_use]
+    pub fn new(cluster: &Cluster) -> Self {
+        Self::of(Promise::of(&cluster.settings))
+    }
+
+    /// A judge who holds a run to this promise.
+    #[must_use]
+    pub fn of(promise: Promise) -> Self {
+        Self {
+            shared: Replicas::new(promise),
+            records: Records::default(),
+            verdicts: Verdicts::new(),
+            durability: Durability::default(),
+            in_sync: InSync::default(),
+            epochs: Epochs::default(),
+            order: Order::default(),
+            reads: Reads::default(),
+            progress: Progress::default(),
+            now: Moment::ZERO,
+        }
+    }
+
+    /// What was broken: the first twenty, in order, at most five of one fingerprint.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        self.verdicts.violations()
+    }
+
+    /// How many violations there were in all.
+    #[must_use]
+    pub fn violation_count(&self) -> u64 {
+        self.verdicts.count()
+    }
+
+    /// How often each guarantee was put to the test, in the order of the ledger. Zero is vacuous.
+    #[must_use]
+    pub fn exercised(&self) -> Vec<(Guarantee, u64)> {
+        Guarantee::ALL.into_iter().zip(self.verdicts.counts().iter().copied()).collect()
+    }
+
+    /// What was lost, within the contract or not; complete once the run has ended.
+    #[must_use]
+    pub fn lost(&self) -> LossSummary {
+        self.durability.summary(&self.shared)
+    }
+
+    /// Everything that is not at rest now; what has an excuse will never be.
+    #[must_use]
+    pub fn unsettled(&self) -> Vec<Unsettled> {
+        progress::unsettled(&self.shared, &self.records, self.now)
+    }
+
+    /// Within what simulated time after a heal everything must have come to rest.
+    #[must_use]
+    pub fn settles_within(&self) -> Duration {
+        self.shared.promise.settles_within.max(self.shared.promise.decides_within)
+    }
+
+    /// What is stuck at the end within the contract, by reason.
+    #[must_use]
+    pub fn stuck(&self) -> &BTreeMap<&'static str, u64> {
+        self.progress.stuck()
+    }
+
+    /// Whether what the controller decided is not known any more, so that little can be demanded.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.shared.metadata_lost
+    }
+
+    fn turn_to(&mut self, fact: &Fact) {
+        self.verdicts.turn_to(fact.at, fact.number);
+        self.in_sync.time_passed(&self.shared, &mut self.verdicts);
+    }
+
+    fn chapter(&mut self, chapter: Chapter) {
+        match chapter {
+            Chapter::Begun | Chapter::LoadEnded => {}
+            Chapter::Healed => self.progress.healed(self.now),
+            Chapter::ReadBack => self.reads.read_back_begins(),
+            Chapter::Ended => self.end(),
+        }
+    }
+
+    fn end(&mut self) {
+        self.progress.end(&self.shared, &self.records, &mut self.verdicts);
+        self.durability.end(&mut self.shared);
+        let reads = &self.reads;
+        let was_read_back = |place: usize| reads.read_back_upto(place).is_some();
+        if let Some(losses) = self.durability.summary_mut() {
+            history::end(&mut self.shared, &self.records, &was_read_back, losses, &mut self.verdicts);
+        }
+        self.reads.end(&self.shared, &mut self.verdicts);
+    }
+
+    fn controller_noted(&mut self, event: &Event) {
+        match event {
+            Event::ControllerLed { epoch } => self.epochs.controller_led(*epoch, &self.shared, &mut self.verdicts),
+            Event::Committed { offset, record } => {
+                if let Some(turn) = self.shared.commit(*offset, record) {
+                    self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn broker_noted(&mut self, broker: BrokerId, event: &Event) {
+        let Self { shared, verdicts, .. } = self;
+        match event {
+            Event::AppendedAsFollower { partition, batch, .. } => {
+                let place = shared.place(*partition);
+                logs::appended_as_follower(shared, place, broker, *batch, verdicts);
+            }
+            Event::AppendedAsLeader { partition, epoch, batch } => {
+                let place = shared.place(*partition);
+                shared.grew_at[place] = verdicts.now();
+                logs::appended_as_leader(shared, place, broker, *epoch, *batch, verdicts);
+            }
+            Event::HighWatermark { partition, epoch, at, leads } => {
+                let place = shared.place(*partition);
+                watermarks::moved(shared, place, Moved { broker, epoch: *epoch, at: *at, leads: *leads }, verdicts);
+            }
+            Event::ProduceAnswered { partition, .. } => {
+                let place = shared.place(*partition);
+                if let Some(answer) = Answer::of(broker, event) {
+                    acknowledgement::answered(shared, place, &answer, &mut self.durability, verdicts);
+                }
+            }
+            Event::Served { partition, upto, high_watermark, .. } => {
+                let place = shared.place(*partition);
+                reads::served(&shared.partitions[place], broker, (*upto, *high_watermark), verdicts);
+            }
+            Event::Flushed { partition, upto } => {
+                let place = shared.place(*partition);
+                let replica = shared.partitions[place].replica(broker);
+                replica.flushed = replica.flushed.max(*upto);
+            }
+            Event::Registered { epoch } => self.epochs.registered(broker, *epoch, shared, verdicts),
+            Event::MetadataApplied { upto } => self.epochs.applied(broker, *upto, shared, verdicts),
+            _ => self.replica_noted(broker, event),
+        }
+    }
+
+    /// What changes a replica's log or role other than by one more batch.
+    fn replica_noted(&mut self, broker: BrokerId, event: &Event) {
+        let Self { shared, verdicts, .. } = self;
+        match event {
+            Event::Opened { partition, start, end, high_watermark, recovery_point, batches, epochs } => {
+                let place = shared.place(*partition);
+                let (start, end, recovery_point, high_watermark) = (*start, *end, *recovery_point, *high_watermark);
+                let log = Opened { start, end, recovery_point, high_watermark, batches, epochs };
+                logs::opened(shared, place, broker, &log, verdicts);
+            }
+            Event::Truncated { partition, epoch, end, .. } => {
+                let place = shared.place(*partition);
+                logs::cut(shared, place, broker, *epoch, *end, verdicts);
+            }
+            Event::Restarted { partition, epoch, start } => {
+                let place = shared.place(*partition);
+                logs::restarted(shared, place, broker, *epoch, *start, verdicts);
+            }
+            Event::Led { partition, epoch, partition_epoch, high_watermark, isr, .. } => {
+                let place = shared.place(*partition);
+                let at = (place, broker, *epoch);
+                epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
+                logs::led(shared, place, broker, *epoch, verdicts);
+                self.durability.led(shared, at, verdicts);
+                let view = &mut shared.partitions[place];
+                let minimum = view.min_isr();
+                let replica = view.replica(broker);
+                replica.high_watermark = *high_watermark;
+                replica.knows_isr(*epoch, isr, minimum);
+                let began = Moved { broker, epoch: *epoch, at: *high_watermark, leads: true };
+                watermarks::moved(shared, place, began, verdicts);
+            }
+            Event::Followed { partition, epoch, partition_epoch, .. } => {
+                let place = shared.place(*partition);
+                epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
+                shared.partitions[place].replica(broker).follow();
+            }
+            Event::IsrKnown { partition, epoch, partition_epoch, committed, required, pending } => {
+                let place = shared.place(*partition);
+                epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
+                let known = in_sync::Known { broker, epoch: *epoch, committed, required, pending: *pending };
+                in_sync::known(shared, place, &known, verdicts);
+            }
+            _ => {}
+        }
+    }
+
+    fn client_noted(&mut self, client: ClientId, event: &Event) {
+        let Self { shared, records, verdicts, .. } = self;
+        match event {
+            Event::SendCalled { key, value, .. } => records.sent(client, *value, *key),
+            Event::BatchSent { values, attempt, .. } => history::left(shared, records, values, *attempt, verdicts),
+            Event::Acked { partition, base, crc, values, acks } => {
+                let place = shared.place(*partition);
+                acknowledgement::acked(shared, place, (*acks, *base, *crc), verdicts);
+                history::acked(shared, records, place, (*acks, *base, *crc), values, verdicts);
+                let view = &shared.partitions[place];
+                if let Some(base) = base {
+                    self.order.told(place, (client, *base), view, &shared.promise, verdicts);
+                }
+                self.order.follow(place, view, records, &shared.promise, verdicts);
+            }
+            Event::SendFailed { values, error, definite, .. } => {
+                history::failed(records, values, (*error, *definite), verdicts);
+            }
+            Event::Polled { partition, records: polled, from } => {
+                let place = shared.place(*partition);
+                self.reads.polled(shared, place, &Poll { client, records: polled, from: *from }, verdicts);
+                let reads_back = self.reads.reads_back(client, place);
+                for &read in polled {
+                    history::read(shared, records, (client, place), read, reads_back, verdicts);
+                }
+                self.order.follow(place, &shared.partitions[place], records, &shared.promise, verdicts);
+            }
+            Event::Assigned { .. } => self.reads.assigned(client),
+            Event::Sought { partition, position, reason } => {
+                let place = shared.place(*partition);
+                self.reads.sought(client, place, *position, *reason);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The one door through which misfortunes come in. Each one is stated as a fact before it takes effect.
+
+use model::disk::DiskError;
+use model::machine::Input;
+use model::names::Node;
+
+use super::hosts::{Condition, Host};
+use super::{Observer, World};
+use crate::disk::Side;
+use crate::fact::{Chapter, Ending, What};
+use crate::fault::{Fault, Target};
+use crate::net::Rule;
+
+impl<O: Observer> World<O> {
+    /// Lets a misfortune befall whom it concerns, now.
+    ///
+    /// A fault of one target is stated once for each node that the target resolves to, with that node; a fault of links
+    /// is stated once, with its targets resolved. One that finds nobody is stated with nobody.
+    pub fn inflict(&mut self, fault: &Fault) {
+        match fault {
+            Fault::PowerOffAll => {
+                self.state(None, What::Struck(fault.clone()));
+                for index in 0..self.hosts.len() {
+                    if !self.hosts[index].node.is_client() {
+                        self.stop(index, Ending::PoweredOff);
+                    }
+                }
+            }
+            Fault::Heal => {
+                self.state(None, What::Struck(fault.clone()));
+                self.with_network(|network, out| network.heal(out));
+            }
+            Fault::Cut { from, to } => self.lay(fault, from, to, false, Rule::Cut),
+            Fault::CutBoth { between, and } => self.lay(fault, between, and, true, Rule::Cut),
+            Fault::Hold { from, to } => self.lay(fault, from, to, false, Rule::Hold),
+            Fault::Delay { from, to, extra, jitter } => {
+                self.lay(fault, from, to, false, Rule::Delay { extra: *extra, jitter: *jitter });
+            }
+            Fault::Slow { from, to, bytes_per_second } => {
+                self.lay(fault, from, to, false, Rule::Slow(*bytes_per_second));
+            }
+            Fault::Release { from, to } => {
+                for (from, to) in self.links(fault, from, to, false) {
+                    self.with_network(|network, out| network.release(from, to, out));
+                }
+            }
+            Fault::Mend { between, and } => {
+                for (from, to) in self.links(fault, between, and, true) {
+                    self.with_network(|network, out| network.lift(from, to, out));
+                }
+            }
+            Fault::Sever { between, and } => {
+                for (one, other) in self.links(fault, between, and, false) {
+                    self.with_network(|network, out| network.sever(one, other, out));
+                }
+            }
+            Fault::Crash(target)
+            | Fault::PowerOff(target)
+            | Fault::Restart(target)
+            | Fault::Start(target)
+            | Fault::Terminate(target)
+            | Fault::Destroy(target)
+            | Fault::Wipe(target)
+            | Fault::Pause(target, _)
+            | Fault::Isolate(target)
+            | Fault::DiskStall(target, _)
+            | Fault::DiskSlow(target, _)
+            | Fault::DiskFull(target)
+            | Fault::DiskFree(target)
+            | Fault::DiskError(target, _)
+            | Fault::SyncError(target)
+            | Fault::Rot(target)
+            | Fault::CrashAtDiskCall(target, _)
+            | Fault::PowerOffAtDiskCall(target, _)
+            | Fault::ClockSkew(target, _)
+            | Fault::ClockDrift(target, _)
+            | Fault::ClockJump(target, _) => self.strike_each(*target, fault),
+        }
+    }
+
+    /// Takes back every fault: links are mended, pauses end, disks answer again, clocks stop drifting, and nothing that
+    /// was armed will strike. Who is down stays down, what is lost stays lost, and a clock that is wrong stays as wrong
+    /// as it is.
+    pub fn mend(&mut self) {
+        self.disarm();
+        self.inflict(&Fault::Heal);
+        let now = self.now;
+        for index in 0..self.hosts.len() {
+            let host = &mut self.hosts[index];
+            host.disk.mend();
+            host.doom = Ending::Crashed;
+            host.clock.drift(now, 0);
+            self.wake(index);
+            self.retime(index);
+        }
+    }
+
+    /// Takes back every fault and starts every host that can return.
+    pub fn heal(&mut self) {
+        self.mend();
+        self.restart_all();
+        self.chapter(Chapter::Healed);
+    }
+
+    /// Starts every host that has no process, but can have one and has had one.
+    pub fn restart_all(&mut self) {
+        for index in 0..self.hosts.len() {
+            let host = &self.hosts[index];
+            if matches!(host.condition, Condition::Down | Condition::Off) && host.life > 0 {
+                let node = host.node;
+                self.inflict(&Fault::Restart(Target::Node(node)));
+            }
+        }
+    }
+
+    fn strike_each(&mut self, target: Target, fault: &Fault) {
+        let nodes = self.resolve(target);
+        if nodes.is_empty() {
+            self.state(None, What::Struck(fault.clone()));
+        }
+        for node in nodes {
+            self.state(Some(node), What::Struck(fault.clone()));
+            if let Some(index) = self.index_of(node) {
+                self.strike(index, fault);
+            }
+        }
+    }
+
+    /// A fault of one target befalls one host.
+    fn strike(&mut self, index: usize, fault: &Fault) {
+        let now = self.now;
+        match fault {
+            Fault::Crash(_) if self.hosts[index].condition == Condition::Up => self.stop(index, Ending::Crashed),
+            Fault::PowerOff(_) => self.stop(index, Ending::PoweredOff),
+            Fault::Restart(_) => {
+                if self.hosts[index].condition == Condition::Up {
+                    self.stop(index, Ending::Crashed);
+                }
+                self.start(index);
+            }
+            Fault::Start(_) if self.hosts[index].life > 0 => self.start(index),
+            Fault::Terminate(_) => self.offer(index, Input::Terminate),
+            Fault::Destroy(_) => self.stop(index, Ending::Destroyed),
+            Fault::Wipe(_) if self.hosts[index].condition != Condition::Destroyed => {
+                self.stop(index, Ending::PoweredOff);
+                self.hosts[index].disk.wipe();
+            }
+            Fault::Pause(_, span) => self.stand_still(index, *span),
+            Fault::Isolate(_) => {
+                for other in (0..self.hosts.len()).filter(|other| *other != index) {
+                    self.network.impose(index, other, Rule::Cut);
+                    self.network.impose(other, index, Rule::Cut);
+                }
+            }
+            Fault::ClockSkew(_, nanos) => self.hosts[index].clock.skew(now, *nanos),
+            Fault::ClockDrift(_, ppm) => self.hosts[index].clock.drift(now, i64::from(*ppm)),
+            Fault::ClockJump(_, nanos) => self.hosts[index].clock.jump(now, *nanos),
+            _ => self.spoil_disk(index, fault),
+        }
+        if matches!(fault, Fault::ClockSkew(..) | Fault::ClockDrift(..) | Fault::ClockJump(..)) {
+            self.retime(index);
+        }
+    }
+
+    fn spoil_disk(&mut self, index: usize, fault: &Fault) {
+        let (now, dice) = (self.now, self.dice);
+        let host = &mut self.hosts[index];
+        match fault {
+            Fault::DiskStall(_, span) => host.disk.stall_until(now + *span),
+            Fault::DiskSlow(_, factor) => host.disk.slow_down(*factor),
+            Fault::DiskFull(_) => host.disk.set_full(true),
+            Fault::DiskFree(_) => host.disk.set_full(false),
+            Fault::DiskError(_, calls) => host.disk.fail_next(u64::from(*calls), DiskError::Io),
+            Fault::SyncError(_) => host.disk.fail_syncs(1),
+            Fault::Rot(_) => {
+                host.rots += 1;
+                host.disk.flip_bit(dice, host.rots, ".log");
+            }
+            Fault::CrashAtDiskCall(_, nth) => doom(host, *nth, Ending::Crashed),
+            Fault::PowerOffAtDiskCall(_, nth) => doom(host, *nth, Ending::PoweredOff),
+            _ => {}
+        }
+    }
+
+    fn lay(&mut self, fault: &Fault, from: &[Target], to: &[Target], both: bool, rule: Rule) {
+        for (from, to) in self.links(fault, from, to, both) {
+            self.network.impose(from, to, rule);
+        }
+    }
+
+    /// States a fault of links, with its targets resolved, and says which links those are.
+    fn links(&mut self, fault: &Fault, from: &[Target], to: &[Target], both: bool) -> Vec<(usize, usize)> {
+        let from = self.resolve_all(from);
+        let to = self.resolve_all(to);
+        let named = |nodes: &[Node]| nodes.iter().map(|node| Target::Node(*node)).collect::<Vec<Target>>();
+        let resolved = with_targets(fault, named(&from), named(&to));
+        self.state(from.first().copied(), What::Struck(resolved));
+        let mut links = Vec::new();
+        for one in from.iter().filter_map(|node| self.index_of(*node)) {
+            for other in to.iter().filter_map(|node| self.index_of(*node)) {
+                if one != other {
+                    links.push((one, other));
+                    if both {
+                        links.push((other, one));
+                    }
+                }
+            }
+        }
+        links.sort_unstable();
+        links.dedup();
+        links
+    }
+
+    fn resolve_all(&self, targets: &[Target]) -> Vec<Node> {
+        let mut nodes: Vec<Node> = targets.iter().flat_map(|target| self.resolve(*target)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+}
+
+/// Has the host's disk end its process, or the whole host, in a call to come.
+fn doom(host: &mut Host, nth: u64, how: Ending) {
+    host.doom = how;
+    host.disk.crash_at_call(nth, Side::Drawn);
+}
+
+/// The same fault of links, but between these.
+fn with_targets(fault: &Fault, one: Vec<Target>, other: Vec<Target>) -> Fault {
+    match fault {
+        Fault::Cut { .. } => Fault::Cut { from: one, to: other },
+        Fault::CutBoth { .. } => Fault::CutBoth { between: one, and: other },
+        Fault::Hold { .. } => Fault::Hold { from: one, to: other },
+        Fault::Release { .. } => Fault::Release { from: one, to: other },
+        Fault::Sever { .. } => Fault::Sever { between: one, and: other },
+        Fault::Delay { extra, jitter, .. } => {
+            Fault::Delay { from: one, to: other, extra: *extra, jitter: *jitter }
+        }
+        Fault::Slow { bytes_per_second, .. } => {
+            Fault::Slow { from: one, to: other, bytes_per_second: *bytes_per_second }
+        }
+        Fault::Mend { .. } => Fault::Mend { between: one, and: other },
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,150 @@
+//! Nodes by the parts they play.
+
+use model::names::{BrokerId, ClientId, ControllerId, Node, Partition};
+
+use super::hosts::Condition;
+use super::{Observer, World};
+use crate::fault::Target;
+
+impl<O: Observer> World<O> {
+    /// Who leads the first partition.
+    ///
+    /// # Panics
+    /// If nobody does, as far as the controller has committed: wait for an election first.
+    #[must_use]
+    pub fn leader(&self) -> BrokerId {
+        self.leader_of(0).expect("somebody leads the first partition")
+    }
+
+    /// Who leads the nth partition, in order of creation, from 0.
+    #[must_use]
+    pub fn leader_of(&self, nth: u32) -> Option<BrokerId> {
+        self.cast().leader(self.cast().partition(nth)?)
+    }
+
+    /// The replicas of the first partition that do not lead it, in order of assignment.
+    #[must_use]
+    pub fn followers(&self) -> Vec<BrokerId> {
+        self.followers_of(0)
+    }
+
+    /// The replicas of the nth partition that do not lead it, in order of assignment.
+    #[must_use]
+    pub fn followers_of(&self, nth: u32) -> Vec<BrokerId> {
+        self.cast().partition(nth).map(|partition| self.cast().followers(partition)).unwrap_or_default()
+    }
+
+    /// The committed ISR of the nth partition.
+    #[must_use]
+    pub fn isr_of(&self, nth: u32) -> Vec<BrokerId> {
+        self.cast().partition(nth).map(|partition| self.cast().isr(partition).to_vec()).unwrap_or_default()
+    }
+
+    /// All partitions, in order of creation.
+    #[must_use]
+    pub fn partitions(&self) -> Vec<Partition> {
+        self.cast().partitions().to_vec()
+    }
+
+    /// The controller.
+    #[must_use]
+    pub fn controller(&self) -> ControllerId {
+        self.cluster.controller_ids().next().expect("every cluster has a controller")
+    }
+
+    /// All brokers, running or not.
+    #[must_use]
+    pub fn brokers(&self) -> Vec<BrokerId> {
+        self.cluster.broker_ids().collect()
+    }
+
+    /// The first producer.
+    #[must_use]
+    pub fn producer(&self) -> ClientId {
+        self.cluster.producer_ids().next().expect("the cluster has a producer")
+    }
+
+    /// All producers.
+    #[must_use]
+    pub fn producers(&self) -> Vec<ClientId> {
+        self.cluster.producer_ids().collect()
+    }
+
+    /// The first consumer.
+    #[must_use]
+    pub fn consumer(&self) -> ClientId {
+        self.cluster.consumer_ids().next().expect("the cluster has a consumer")
+    }
+
+    /// All consumers, without the one that reads everything back.
+    #[must_use]
+    pub fn consumers(&self) -> Vec<ClientId> {
+        self.cluster.consumer_ids().collect()
+    }
+
+    /// The admin client.
+    #[must_use]
+    pub fn admin(&self) -> ClientId {
+        self.cluster.admin_id()
+    }
+
+    /// The consumer that reads everything back; off until [`World::read_back`].
+    #[must_use]
+    pub fn reader(&self) -> ClientId {
+        self.cluster.reader_id()
+    }
+
+    /// Whether a process runs on the node, standing still or not.
+    #[must_use]
+    pub fn is_up(&self, node: impl Into<Node>) -> bool {
+        self.index_of(node.into()).is_some_and(|index| self.hosts[index].condition == Condition::Up)
+    }
+
+    /// Whether the node is gone for good.
+    #[must_use]
+    pub fn is_destroyed(&self, node: impl Into<Node>) -> bool {
+        self.index_of(node.into()).is_some_and(|index| self.hosts[index].condition == Condition::Destroyed)
+    }
+
+    /// How many disk calls the node has made, in all its lives: what [`Fault::CrashAtDiskCall`] counts on from.
+    ///
+    /// [`Fault::CrashAtDiskCall`]: crate::fault::Fault::CrashAtDiskCall
+    #[must_use]
+    pub fn disk_calls(&self, node: impl Into<Node>) -> u64 {
+        self.index_of(node.into()).map_or(0, |index| self.hosts[index].disk.calls())
+    }
+
+    /// Whom a role resolves to now; nobody if nobody has it.
+    #[must_use]
+    pub fn resolve(&self, target: Target) -> Vec<Node> {
+        let nth_of = |nodes: Vec<Node>, nth: u32| {
+            let count = nodes.len();
+            nodes.get(nth as usize % count.max(1)).copied().into_iter().collect::<Vec<Node>>()
+        };
+        let brokers = |ids: &mut dyn Iterator<Item = BrokerId>| ids.map(Node::from).collect::<Vec<Node>>();
+        let all = |wanted: fn(Node) -> bool| {
+            self.hosts.iter().map(|host| host.node).filter(|node| wanted(*node)).collect::<Vec<Node>>()
+        };
+        match target {
+            Target::Node(node) => self.index_of(node).map(|_| node).into_iter().collect(),
+            Target::Leader(nth) => brokers(&mut self.leader_of(nth).into_iter()),
+            Target::Follower(partition, nth) => nth_of(brokers(&mut self.followers_of(partition).into_iter()), nth),
+            Target::InSync(partition, nth) => {
+                let leader = self.leader_of(partition);
+                let members = self.isr_of(partition).into_iter().filter(|member| Some(*member) != leader);
+                nth_of(brokers(&mut members.into_iter()), nth)
+            }
+            Target::OtherBroker(partition, nth) => {
+                let leader = self.leader_of(partition);
+                nth_of(brokers(&mut self.cluster.broker_ids().filter(|broker| Some(*broker) != leader)), nth)
+            }
+            Target::Controller => vec![self.controller().into()],
+            Target::AnyBroker(nth) => nth_of(brokers(&mut self.cluster.broker_ids()), nth),
+            Target::Producer(nth) => nth_of(self.cluster.producer_ids().map(Node::from).collect(), nth),
+            Target::Consumer(nth) => nth_of(self.cluster.consumer_ids().map(Node::from).collect(), nth),
+            Target::Brokers => all(|node| node.broker().is_some()),
+            Target::Clients => all(Node::is_client),
+            Target::Everyone => all(|_| true),
+        }
+    }
+}
