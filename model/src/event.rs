@@ -345,6 +345,47 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The partition that the event is about, if it is about one.
+    #[must_use]
+    pub fn partition(&self) -> Option<Partition> {
+        match self {
+            Self::Opened { partition, .. }
+            | Self::AppendedAsLeader { partition, .. }
+            | Self::AppendedAsFollower { partition, .. }
+            | Self::Truncated { partition, .. }
+            | Self::Restarted { partition, .. }
+            | Self::Flushed { partition, .. }
+            | Self::Led { partition, .. }
+            | Self::Followed { partition, .. }
+            | Self::IsrKnown { partition, .. }
+            | Self::HighWatermark { partition, .. }
+            | Self::Diverged { partition, .. }
+            | Self::ProduceAnswered { partition, .. }
+            | Self::Served { partition, .. }
+            | Self::AlterPartitionRefused { partition, .. }
+            | Self::BatchSent { partition, .. }
+            | Self::Acked { partition, .. }
+            | Self::Sought { partition, .. }
+            | Self::Polled { partition, .. }
+            | Self::Committed { record: MetadataRecord::PartitionChange { partition, .. }, .. } => Some(*partition),
+            Self::Committed { record: MetadataRecord::Partition(registration), .. } => Some(registration.partition),
+            Self::SendCalled { partition, .. } | Self::SendFailed { partition, .. } => *partition,
+            Self::Committed { .. }
+            | Self::BrokerStarted { .. }
+            | Self::Registered { .. }
+            | Self::Fenced { .. }
+            | Self::MetadataApplied { .. }
+            | Self::ShutDown
+            | Self::ControllerLed { .. }
+            | Self::Assigned { .. }
+            | Self::TopicCreated { .. }
+            | Self::TopicRefused { .. }
+            | Self::TopicDescribed { .. } => None,
+        }
+    }
+}
+
 /// Why a consumer's position was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SeekReason {

@@ -219,7 +219,7 @@ impl Image {
             }
             MetadataRecord::Partition(registration) => {
                 if let Some(topic) = self.topics.get_mut(&registration.partition.topic) {
-                    topic.partitions = topic.partitions.max(registration.partition.index + 1);
+                    topic.partitions = topic.partitions.max(registration.partition.index.saturating_add(1));
                 }
                 self.partitions.insert(registration.partition, registration.clone());
             }
@@ -273,3 +273,6 @@ impl PartitionRegistration {
         self.partition_epoch = self.partition_epoch.next();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,8 @@ pub struct Plan {
 pub struct Outcome {
     /// What was broken: the first twenty, in order.
     pub violations: Vec<Violation>,
+    /// How much was broken in all.
+    pub violation_count: u64,
     /// Committed records that are gone, whether somebody had promised to keep them or not.
     pub lost: LossSummary,
     /// How often the premise of each guarantee was exercised.
@@ -94,9 +96,8 @@ pub struct Witness {
     read: BTreeMap<Partition, EndOffset>,
 }
 
-/// How long healed clusters may take to come to rest before the checks of progress are asked; longer than any of their
-/// bounds.
-const REST: Duration = Duration::from_secs(300);
+/// How much longer than the judge allows a healed cluster may take to come to rest before it is given up.
+const GRACE: Duration = Duration::from_secs(5);
 /// How long a fresh consumer may take to read everything back.
 const READING: Duration = Duration::from_secs(60);
 
@@ -208,7 +209,8 @@ fn act(world: &mut World, plan: &Plan) -> Result<(), String> {
 
 /// Heals, leaves a bounded time for progress, and has a fresh consumer read everything from the start.
 pub(crate) fn finish(world: &mut World) {
-    world.set_patience(REST);
+    let patience = world.observer().judge.settles_within() + GRACE;
+    world.set_patience(patience);
     world.heal();
     world.settle();
     world.read_back();
@@ -234,7 +236,8 @@ impl Outcome {
         let witness = world.observer();
         Self {
             violations: witness.judge.violations().to_vec(),
-            lost: witness.judge.lost().clone(),
+            violation_count: witness.judge.violation_count(),
+            lost: witness.judge.lost(),
             exercised: witness.judge.exercised(),
             measures: witness.meter.measures().clone(),
             digest: world.digest().to_string(),
@@ -250,6 +253,7 @@ impl Outcome {
     pub(crate) fn of_panic(panicked: Panicked) -> Self {
         Self {
             violations: Vec::new(),
+            violation_count: 0,
             lost: LossSummary::default(),
             exercised: Vec::new(),
             measures: Measures::default(),

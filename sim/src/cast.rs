@@ -192,6 +192,9 @@ impl Cast {
         if let Some(missing) = alive.iter().find(|replica| !registration.isr.contains(replica)) {
             return Err(format!("{missing} is not in the ISR of {partition}"));
         }
+        if let Some(gone) = registration.isr.iter().find(|member| self.is_destroyed(**member)) {
+            return Err(format!("{gone} is gone for good and still in the ISR of {partition}"));
+        }
         let Some(end) = self.stand(partition, leader).map(|stand| stand.end) else {
             return Err(format!("{leader} has not said anything about {partition}"));
         };

@@ -20,7 +20,7 @@ pub struct Cluster {
     pub controllers: u32,
     /// How many producers: the first clients.
     pub producers: u32,
-    /// How many consumers: the next clients. Each is assigned every partition of every topic.
+    /// How many consumers: the next clients. Each is assigned every partition of one topic, taken in turns.
     pub consumers: u32,
     /// The topics; see [`Cluster::all_topics`] where there is none.
     pub topics: Vec<Topic>,
@@ -273,10 +273,17 @@ impl Cluster {
         ClientId(self.producers + self.consumers + 1)
     }
 
-    /// A consumer that stays off until somebody wants to read everything back; the last client.
+    /// The first of [`Cluster::reader_ids`].
     #[must_use]
     pub fn reader_id(&self) -> ClientId {
-        ClientId(self.producers + self.consumers + 2)
+        ClientId(self.admin_id().0 + 1)
+    }
+
+    /// Consumers that stay off until somebody wants to read everything back: one for each topic, in order of
+    /// [`Cluster::all_topics`], since a consumer reads one topic. The last clients.
+    pub fn reader_ids(&self) -> impl Iterator<Item = ClientId> + use<> {
+        let first = self.reader_id().0;
+        (first..first + self.all_topics().len() as u32).map(ClientId)
     }
 
     /// What a broker speaks.

@@ -55,7 +55,7 @@ impl Process {
             let directory = self.image.directory(partition).unwrap_or_default();
             if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {
                 let recovery_point = self.folder.recovery_points.get(&directory).copied().unwrap_or_default();
-                self.open_log(partition, directory, Loading { clean: self.folder.clean, recovery_point }, step)?;
+                self.open_log(partition, directory, Loading { clean: self.folder.clean, recovery_point, trust: self.own.protocol.trust }, step)?;
             }
         }
         Ok(())
@@ -114,7 +114,7 @@ impl Process {
         }
         // R17: only after the fetchers were started, and before any later change of the image.
         for partition in deposed {
-            self.wake(partition, true, step)?;
+            self.dismiss(partition, step);
         }
         Ok(())
     }
@@ -172,6 +172,7 @@ impl Process {
         if !self.host(partition, step)? || self.is_behind(registration) {
             return Ok(false);
         }
+        let let_go = self.is_let_go(registration);
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(false) };
         let was_leading = replica.leads();
         let new_epoch = replica.leader_epoch.is_none_or(|epoch| registration.leader_epoch > epoch);
@@ -179,6 +180,9 @@ impl Process {
         replica.leader_epoch = Some(registration.leader_epoch);
         replica.partition_epoch = Some(registration.partition_epoch);
         if !new_epoch {
+            if let_go {
+                self.stop_following(partition);
+            }
             return Ok(was_leading);
         }
         step.effects.note(Event::Followed {
@@ -196,15 +200,17 @@ impl Process {
         // R16: without the leader's node in the image no fetcher is started, and only another epoch will start one. R18:
         // nor on the way out, where there is nothing to follow for.
         let known = registration.leader.filter(|leader| self.image.brokers.contains_key(leader));
-        if let Some(leader) = known.filter(|_| !self.leaves_alone(registration)) {
-            self.start_following(partition, leader, registration.leader_epoch, step);
+        if let Some(leader) = known.filter(|_| !let_go) {
+            self.start_following(partition, leader, registration.leader_epoch, step)?;
         }
         Ok(was_leading)
     }
 
-    /// R18: in controlled shutdown, a partition without a leader or without this broker in its ISR is let go.
-    fn leaves_alone(&self, registration: &PartitionRegistration) -> bool {
-        self.lifecycle.is_shutting_down() && !registration.isr.contains(&self.own.id)
+    /// R18: in controlled shutdown, a partition without a leader or without this broker in its ISR is let go, in a new
+    /// epoch or not. The log and its high watermark stay.
+    fn is_let_go(&self, registration: &PartitionRegistration) -> bool {
+        let nothing_to_follow_for = registration.leader.is_none() || !registration.isr.contains(&self.own.id);
+        self.lifecycle.is_shutting_down() && nothing_to_follow_for
     }
 
     /// Makes the log of a partition that is new here (R10, R15).
@@ -213,13 +219,14 @@ impl Process {
             return Ok(true);
         }
         let Some(directory) = self.image.directory(partition) else { return Ok(false) };
-        if self.folder.directories.get(&directory) == Some(&None) {
-            // It was being made when the process ended. Whatever is in it belongs to nobody.
+        if self.folder.directories.get(&directory).is_some_and(|owner| *owner != Some(partition.topic)) {
+            // It was being made when the process ended, or it is that of another topic of the same name. Whatever is in
+            // it is none of this partition's.
             crate::log::remove_directory(step.disk, &directory)?;
         }
         LogFolder::write_partition_metadata(step.disk, &directory, partition.topic)?;
         self.folder.high_watermarks.remove(&directory);
-        self.open_log(partition, directory, Loading { clean: true, recovery_point: EndOffset::ZERO }, step)?;
+        self.open_log(partition, directory, Loading { clean: true, recovery_point: EndOffset::ZERO, trust: self.own.protocol.trust }, step)?;
         Ok(true)
     }
 
@@ -245,7 +252,11 @@ impl Process {
         if high_watermark_fell {
             step.effects.note(Event::HighWatermark { partition, epoch, at, leads: false });
         }
-        step.effects.later(Task::WriteEpochs { partition, latest });
+        if self.own.protocol.trust.writes_epochs_at_once() {
+            replica.log.write_epochs(step.disk)?;
+        } else {
+            step.effects.later(Task::WriteEpochs { partition, latest });
+        }
         if end < from {
             self.write_recovery_points(step)?;
         }

@@ -11,6 +11,7 @@ use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Stop};
 use crate::names::{EndOffset, Partition, Time};
+use crate::replica::Replica;
 
 /// When each periodic task is due.
 #[derive(Clone, Debug)]
@@ -96,6 +97,14 @@ impl Process {
             replica.log.write_epochs(step.disk)?;
         }
         Ok(())
+    }
+}
+
+/// States it if the log has synced itself (`flush.messages`): the recovery point is not where it was.
+pub(super) fn note_flushed(replica: &Replica, before: EndOffset, step: &mut Step<'_>) {
+    let upto = replica.log.recovery_point();
+    if upto > before {
+        step.effects.note(Event::Flushed { partition: replica.partition, upto });
     }
 }
 

@@ -20,7 +20,7 @@ use crate::wire::{
 
 impl Process {
     /// A fetch request has come (R141 a).
-    pub(super) fn fetch(&mut self, reply: ReplyTo, request: FetchRequest, step: &mut Step<'_>) -> Result<(), Stop> {
+    pub(super) fn fetch(&mut self, reply: ReplyTo, request: FetchRequest, step: &mut Step<'_>) {
         let mut fetch = WaitingFetch {
             reply,
             fetcher: request.fetcher,
@@ -40,7 +40,6 @@ impl Process {
             Fetcher::Replica { .. } => step.effects.later(Task::CountFetch { ticket }),
             Fetcher::Consumer => self.decide_fetch(ticket, step),
         }
-        Ok(())
     }
 
     /// A follower's fetch was read; now its word counts (R27-R29). A fetch that found a divergence, or was refused, says
@@ -63,17 +62,10 @@ impl Process {
         self.decide_fetch(ticket, step);
     }
 
-    /// Something changed in a partition: look again at the fetches that wait on it (R65). For a follower this second look
-    /// does not count as a fetch (R65, N16).
+    /// Something changed in a partition: look again at the fetches that wait on it (R65).
     pub(super) fn wake_fetches(&mut self, partition: Partition, step: &mut Step<'_>) {
         for ticket in self.waiting.fetches_on(partition) {
-            let Some(held) = self.waiting.fetch_mut(ticket) else { continue };
-            let mut fetch = held.clone();
-            self.look(&mut fetch);
-            if fetch.is_satisfied() {
-                if let Some(held) = self.waiting.fetch_mut(ticket) {
-                    *held = fetch;
-                }
+            if self.look_again(ticket) {
                 self.waiting.unpark_fetch(ticket);
                 step.effects.later(Task::AnswerFetch { ticket });
             }
@@ -82,13 +74,7 @@ impl Process {
 
     /// The fetch has waited long enough: answer with what there is.
     pub(super) fn expire_fetch(&mut self, ticket: Ticket, step: &mut Step<'_>) {
-        if let Some(held) = self.waiting.fetch_mut(ticket) {
-            let mut fetch = held.clone();
-            self.look(&mut fetch);
-            if let Some(held) = self.waiting.fetch_mut(ticket) {
-                *held = fetch;
-            }
-        }
+        self.look_again(ticket);
         self.waiting.unpark_fetch(ticket);
         step.effects.later(Task::AnswerFetch { ticket });
     }
@@ -100,21 +86,33 @@ impl Process {
         for part in fetch.parts {
             partitions.push(self.answer_part(fetch.fetcher, fetch.reply, part, step)?);
         }
-        self.respond(fetch.reply, Response::Fetch(FetchResponse { partitions }), step)
+        self.respond(fetch.reply, Response::Fetch(FetchResponse { partitions }), step);
+        Ok(())
     }
 
     /// Answers now if there is reason to, else lets the fetch wait (R32).
     fn decide_fetch(&mut self, ticket: Ticket, step: &mut Step<'_>) {
-        let Some(fetch) = self.waiting.fetch_mut(ticket) else { return };
-        if fetch.is_satisfied() {
+        // What came since a follower's fetch was read has woken nobody: without the second look it would be waited for
+        // (R64).
+        let satisfied = self.waiting.fetch_mut(ticket).is_some_and(|fetch| fetch.is_satisfied());
+        if satisfied || self.look_again(ticket) {
             step.effects.later(Task::AnswerFetch { ticket });
         } else {
             self.waiting.park_fetch(ticket);
         }
     }
 
-    /// Finds what each part may read, within the limits of the whole.
-    fn look(&self, fetch: &mut WaitingFetch) {
+    /// Looks again at a held fetch: whether there is reason to answer by now. For a follower this does not count as a
+    /// fetch (R65, N16).
+    fn look_again(&mut self, ticket: Ticket) -> bool {
+        let Some(mut fetch) = self.waiting.lift_fetch(ticket) else { return false };
+        let satisfied = self.look(&mut fetch);
+        self.waiting.put_back_fetch(ticket, fetch);
+        satisfied
+    }
+
+    /// Finds what each part may read, within the limits of the whole. Whether there is reason to answer.
+    fn look(&self, fetch: &mut WaitingFetch) -> bool {
         let mut left = fetch.max_bytes;
         let mut nothing_yet = true;
         for part in &mut fetch.parts {
@@ -123,6 +121,7 @@ impl Process {
             left = left.saturating_sub(size);
             nothing_yet &= size == 0;
         }
+        fetch.is_satisfied()
     }
 
     fn look_at(&self, fetcher: Fetcher, asked: &FetchPartition, left: usize, nothing_yet: bool) -> Found {

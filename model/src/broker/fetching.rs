@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Process;
+use super::background::note_flushed;
 use super::rpc::Outstanding;
 use super::step::Step;
 use crate::event::Event;
@@ -117,20 +118,25 @@ impl Following {
 }
 
 impl Process {
-    /// Begins to follow (R35).
+    /// Begins to follow (R35). A log that knows of no epoch cannot say what it has: it is cut at its high watermark.
     pub(super) fn start_following(
         &mut self,
         partition: Partition,
         leader: BrokerId,
         epoch: LeaderEpoch,
         step: &mut Step<'_>,
-    ) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
+    ) -> Result<(), Stop> {
+        let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
+        if replica.log.last_epoch().is_none() && replica.high_watermark < replica.log.end() {
+            self.truncate(partition, replica.high_watermark, step)?;
+        }
+        let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
         let last_epoch = replica.log.last_epoch();
         let offset = replica.log.end();
         let fetcher = self.fetchers.by_leader.entry(leader).or_default();
         fetcher.partitions.insert(partition, Following { epoch, offset, last_epoch, stage: Stage::Ready });
         self.schedule_fetch(leader, step);
+        Ok(())
     }
 
     /// Stops following, whomever it was.
@@ -226,17 +232,17 @@ impl Process {
     ) -> Result<(), Stop> {
         let Some((leader, asked)) = self.landed(from, correlation) else { return Ok(()) };
         for Asked { partition, offset, .. } in asked {
-            let mut bounds = answer.partitions.iter().filter(|part| part.partition == partition);
-            let (Some(end), Some(start)) = (bounds.next(), bounds.next()) else { continue };
             let Some(following) = self.fetchers.following(leader, partition) else { continue };
             if following.offset != offset || following.stage != Stage::OutOfRange {
                 continue;
             }
-            if end.error != ErrorCode::None || start.error != ErrorCode::None {
-                self.delay(leader, partition, step);
-                continue;
+            let mut bounds = answer.partitions.iter().filter(|part| part.partition == partition);
+            match (bounds.next(), bounds.next()) {
+                (Some(end), Some(start)) if end.error == ErrorCode::None && start.error == ErrorCode::None => {
+                    self.fit_into(leader, partition, start.offset, end.offset, step)?;
+                }
+                _ => self.delay(leader, partition, step),
             }
-            self.fit_into(leader, partition, start.offset, end.offset, step)?;
         }
         self.schedule_fetch(leader, step);
         Ok(())
@@ -247,8 +253,12 @@ impl Process {
         let Some(leader) = severed.peer.broker() else { return };
         let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
         let Some(in_flight) = fetcher.in_flight.take() else { return };
+        let idle = fetcher.partitions.is_empty();
         for asked in in_flight.asked {
             self.delay(leader, asked.partition, step);
+        }
+        if idle {
+            self.fetchers.by_leader.remove(&leader);
         }
     }
 
@@ -342,6 +352,7 @@ impl Process {
         let mut appended_any = false;
         let mut restarted = None;
         if !part.records.is_empty() {
+            let recovery_point = replica.log.recovery_point();
             let replicated = match replica.log.append_as_follower(step.disk, part.records, asked_in) {
                 Ok(replicated) => replicated,
                 Err(AppendError::Disk(error)) => return Err(error.into()),
@@ -363,6 +374,7 @@ impl Process {
             for batch in replicated.ids {
                 step.effects.note(Event::AppendedAsFollower { partition, epoch, batch });
             }
+            note_flushed(replica, recovery_point, step);
             if let Some(upto) = replicated.rolled {
                 step.effects.later(Task::Flush { partition, upto });
             }

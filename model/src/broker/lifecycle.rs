@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::Process;
+use super::background::note_flushed;
 use super::rpc::{Backoff, Outstanding};
 use super::step::Step;
 use crate::config::BrokerConfig;
@@ -30,6 +31,8 @@ pub(super) struct Lifecycle {
     stage: Stage,
     outstanding: Option<Outstanding>,
     next_at: Time,
+    /// What is under way was overtaken: the next report follows its answer at once.
+    hasten: bool,
     backoff: Backoff,
 }
 
@@ -59,6 +62,7 @@ impl Lifecycle {
             stage: Stage::Registering { give_up_at: now + config.initial_broker_registration_timeout },
             outstanding: None,
             next_at: now,
+            hasten: false,
             backoff: Backoff::default(),
         }
     }
@@ -84,10 +88,12 @@ impl Lifecycle {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        match (self.stage, self.outstanding) {
-            (Stage::Stopping { .. }, _) => None,
-            (_, Some(outstanding)) => Some(outstanding.deadline),
-            (_, None) => Some(self.next_at),
+        let report_at = self.outstanding.map_or(self.next_at, |outstanding| outstanding.deadline);
+        match self.stage {
+            Stage::Stopping { .. } => None,
+            Stage::Registering { give_up_at } => Some(report_at.min(give_up_at)),
+            Stage::Registered { .. } => Some(report_at),
+            Stage::ShuttingDown { patience_ends, .. } => Some(report_at.min(patience_ends)),
         }
     }
 }
@@ -100,9 +106,10 @@ impl Process {
 
     /// Something is ready: say so now rather than with the next heartbeat (C44).
     pub(super) fn hasten_heartbeat(&mut self, step: &mut Step<'_>) {
-        self.lifecycle.next_at = step.now;
         if self.lifecycle.outstanding.is_none() {
             self.report(step);
+        } else {
+            self.lifecycle.hasten = true;
         }
     }
 
@@ -120,7 +127,8 @@ impl Process {
                 step.effects.note(Event::Registered { epoch });
                 self.lifecycle.stage = Stage::Registered { epoch, fenced: true };
                 self.lifecycle.backoff.succeeded();
-                self.lifecycle.next_at = step.now;
+                // The record of it may be here already, and there may never be another to bring it up.
+                step.effects.later(Task::ApplyMetadata { upto: self.image.end });
                 self.report(step);
             }
             // DUPLICATE_BROKER_REGISTRATION until the session of the life before has run out (C37), and anything else.
@@ -141,7 +149,7 @@ impl Process {
             return self.lifecycle_failed(step);
         }
         self.lifecycle.backoff.succeeded();
-        self.lifecycle.next_at = self.lifecycle.next_at.max(step.now + self.own.config.broker_heartbeat_interval);
+        self.lifecycle.next_at = step.now + self.own.config.broker_heartbeat_interval;
         match &mut self.lifecycle.stage {
             Stage::Registered { fenced, .. } if *fenced != answer.is_fenced => {
                 *fenced = answer.is_fenced;
@@ -156,10 +164,13 @@ impl Process {
             | Stage::ShuttingDown { .. }
             | Stage::Stopping { .. } => {}
         }
+        if self.lifecycle.hasten {
+            self.report(step);
+        }
     }
 
     /// `SIGTERM`: let the controller move the leaderships first, unless told not to (R100).
-    pub(super) fn terminate(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+    pub(super) fn terminate(&mut self, step: &mut Step<'_>) {
         match self.lifecycle.stage {
             Stage::Registered { epoch, .. } if self.own.config.controlled_shutdown_enable => {
                 let patience_ends = step.now + CONTROLLED_SHUTDOWN_PATIENCE;
@@ -176,14 +187,15 @@ impl Process {
             }
             Stage::ShuttingDown { .. } | Stage::Stopping { .. } => {}
         }
-        Ok(())
     }
 
     /// The rest of an orderly stop (R101, L46): high watermarks, logs flushed and closed, recovery points, marker last.
     pub(super) fn complete_shutdown(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         self.write_high_watermarks(step)?;
         for replica in self.replicas.values_mut() {
+            let recovery_point = replica.log.recovery_point();
             replica.log.close(step.disk)?;
+            note_flushed(replica, recovery_point, step);
         }
         self.write_recovery_points(step)?;
         // A process that never opened its logs has nothing clean to vouch for.
@@ -202,17 +214,16 @@ impl Process {
         }
     }
 
-    pub(super) fn tick_lifecycle(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+    pub(super) fn tick_lifecycle(&mut self, step: &mut Step<'_>) {
         match self.lifecycle.stage {
             Stage::Registering { give_up_at } if step.now >= give_up_at => {
                 // C36: a broker that cannot register ends itself, without a marker.
-                step.effects.exit();
-                return Ok(());
+                self.lifecycle.stage = Stage::Stopping { epoch: None };
+                return step.effects.exit();
             }
             Stage::ShuttingDown { epoch, patience_ends } if step.now >= patience_ends => {
                 self.lifecycle.stage = Stage::Stopping { epoch: Some(epoch) };
-                step.effects.later(Task::CompleteShutdown);
-                return Ok(());
+                return step.effects.later(Task::CompleteShutdown);
             }
             Stage::Registering { .. }
             | Stage::Registered { .. }
@@ -229,7 +240,6 @@ impl Process {
             None if step.now >= self.lifecycle.next_at => self.report(step),
             Some(_) | None => {}
         }
-        Ok(())
     }
 
     /// Sends what this stage has to say.
@@ -254,6 +264,7 @@ impl Process {
         let correlation = self.next_correlation();
         let deadline = step.now + self.own.config.broker_session_timeout;
         self.lifecycle.outstanding = Some(Outstanding { correlation, deadline });
+        self.lifecycle.hasten = false;
         self.lifecycle.next_at = step.now + self.own.config.broker_heartbeat_interval;
         step.effects.send(Envelope::request(
             self.own.id,

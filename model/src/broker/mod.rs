@@ -17,6 +17,8 @@ mod proposing;
 mod queries;
 mod rpc;
 mod step;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -135,33 +137,39 @@ impl Process {
 
     fn take(&mut self, input: Input, step: &mut Step<'_>) -> Result<(), Stop> {
         match input {
-            Input::Start(_) | Input::Submit(_) => Ok(()),
-            Input::Receive(envelope) => self.receive(envelope, step),
-            Input::Severed(severed) => {
-                self.severed(severed, step);
-                Ok(())
-            }
-            Input::Later(task) => self.carry_out(task, step),
-            Input::Tick => self.tick(step),
+            Input::Start(_) | Input::Submit(_) => {}
+            Input::Receive(envelope) => self.receive(envelope, step)?,
+            Input::Severed(severed) => self.severed(severed, step),
+            Input::Later(task) => self.carry_out(task, step)?,
+            Input::Tick => self.tick(step)?,
             Input::Terminate => self.terminate(step),
         }
+        while let Some(request) = self.connections.next() {
+            self.serve(request, step)?;
+        }
+        Ok(())
     }
 
     fn receive(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
-        if let Body::Response(_) = envelope.body {
-            return self.receive_response(envelope, step);
-        }
-        match self.connections.admit(envelope) {
-            Some(request) => self.serve(request, step),
-            None => Ok(()),
+        match envelope.body {
+            Body::Response(_) => self.receive_response(envelope, step),
+            Body::Request(_) => {
+                self.connections.admit(envelope);
+                Ok(())
+            }
         }
     }
 
     fn serve(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
         let reply = envelope.reply_to();
         let Body::Request(request) = envelope.body else { return Ok(()) };
+        if !self.observer.has_published() {
+            // Kafka opens its ports only when the first image is published: until then there is nobody to ask.
+            self.close(reply, step);
+            return Ok(());
+        }
         match request {
-            Request::Produce(produce) => self.produce(reply, produce, step),
+            Request::Produce(produce) => return self.produce(reply, produce, step),
             Request::Fetch(fetch) => self.fetch(reply, fetch, step),
             Request::ListOffsets(list) => self.list_offsets(reply, &list, step),
             Request::OffsetsForLeaderEpoch(ask) => self.offsets_for_leader_epoch(reply, &ask, step),
@@ -172,6 +180,7 @@ impl Process {
             | Request::BrokerHeartbeat(_)
             | Request::CreateTopics(_) => self.close(reply, step),
         }
+        Ok(())
     }
 
     fn receive_response(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
@@ -207,68 +216,71 @@ impl Process {
             Channel::Lifecycle => self.lifecycle_severed(step),
             Channel::Metadata => self.observer_severed(step),
             Channel::AlterPartition => self.proposals_severed(step),
-            // A fetcher's own connection to its leader, or a follower's to this broker: the ids of served connections
-            // are known, those of fetchers are not asked for.
+            // A follower's connection to this broker, over which it has asked before, or a fetcher's own to its leader.
             Channel::ReplicaFetch => {
-                self.connections.severed(severed.connection);
-                self.fetcher_severed(severed, step);
+                if !self.connections.severed(severed.connection) {
+                    self.fetcher_severed(severed, step);
+                }
             }
-            Channel::Client => self.connections.severed(severed.connection),
+            Channel::Client => {
+                self.connections.severed(severed.connection);
+            }
         }
     }
 
     fn carry_out(&mut self, task: Task, step: &mut Step<'_>) -> Result<(), Stop> {
         match task {
             Task::ParkProduce { ticket } => self.park_produce(ticket, step),
-            Task::CountFetch { ticket } => {
-                self.count_fetch(ticket, step);
-                Ok(())
-            }
-            Task::AnswerFetch { ticket } => self.answer_fetch(ticket, step),
+            Task::CountFetch { ticket } => self.count_fetch(ticket, step),
+            Task::AnswerFetch { ticket } => return self.answer_fetch(ticket, step),
             Task::Wake { partition, high_watermark_moved } => self.wake(partition, high_watermark_moved, step),
-            Task::SendAlterPartition => {
-                self.send_proposals(step);
-                Ok(())
-            }
-            Task::ApplyMetadata { .. } => self.apply_metadata(step),
-            Task::CompleteShutdown => self.complete_shutdown(step),
-            Task::Flush { partition, upto } => self.flush(partition, upto, step),
-            Task::WriteEpochs { partition, .. } => self.write_epochs(partition, step),
-            Task::Fetch { leader } => {
-                self.fetch_from(leader, step);
-                Ok(())
-            }
+            Task::SendAlterPartition => self.send_proposals(step),
+            Task::ApplyMetadata { .. } => return self.apply_metadata(step),
+            Task::CompleteShutdown => return self.complete_shutdown(step),
+            Task::Flush { partition, upto } => return self.flush(partition, upto, step),
+            Task::WriteEpochs { partition, .. } => return self.write_epochs(partition, step),
+            Task::Fetch { leader } => self.fetch_from(leader, step),
         }
+        Ok(())
     }
 
     /// Lets the requests that wait on a partition look again (R66).
-    fn wake(&mut self, partition: Partition, high_watermark_moved: bool, step: &mut Step<'_>) -> Result<(), Stop> {
+    fn wake(&mut self, partition: Partition, high_watermark_moved: bool, step: &mut Step<'_>) {
         if high_watermark_moved {
             for ticket in self.waiting.produces_on(partition) {
-                self.complete_produce(ticket, step)?;
+                self.complete_produce(ticket, step);
             }
         }
         self.wake_fetches(partition, step);
-        Ok(())
+    }
+
+    /// This broker leads the partition no more: whoever waits on it is told so (R17). That includes a produce that has
+    /// been appended and not been parked yet: by the time it is, this broker may lead again, with other records at the
+    /// same offsets (R63c).
+    fn dismiss(&mut self, partition: Partition, step: &mut Step<'_>) {
+        for ticket in self.waiting.undecided_on(partition) {
+            self.complete_produce(ticket, step);
+        }
+        self.wake_fetches(partition, step);
     }
 
     fn tick(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         while let Some(ticket) = self.waiting.overdue(step.now) {
-            self.expire(ticket, step)?;
+            self.expire(ticket, step);
         }
-        self.tick_lifecycle(step)?;
+        self.tick_lifecycle(step);
         self.tick_observer(step);
         self.tick_proposals(step);
         self.tick_fetchers(step);
         self.tick_background(step)
     }
 
-    fn expire(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Stop> {
+    fn expire(&mut self, ticket: Ticket, step: &mut Step<'_>) {
         if self.waiting.is_produce(ticket) {
-            return self.expire_produce(ticket, step);
+            self.expire_produce(ticket, step);
+        } else {
+            self.expire_fetch(ticket, step);
         }
-        self.expire_fetch(ticket, step);
-        Ok(())
     }
 
     fn deadline(&self) -> Option<Time> {
@@ -285,25 +297,16 @@ impl Process {
         .min()
     }
 
-    /// Answers a request, and serves the one that waited behind it on the same connection.
-    fn respond(&mut self, reply: ReplyTo, response: Response, step: &mut Step<'_>) -> Result<(), Stop> {
+    /// Answers a request. The one that waited behind it on the same connection is served at the end of the step.
+    fn respond(&mut self, reply: ReplyTo, response: Response, step: &mut Step<'_>) {
         step.effects.send(Envelope::response(&reply, self.own.id, response));
-        self.unmute(reply, step)
-    }
-
-    /// Serves the request that waited behind one that needs no answer.
-    fn unmute(&mut self, reply: ReplyTo, step: &mut Step<'_>) -> Result<(), Stop> {
-        match self.connections.answered(reply.connection) {
-            Some(next) => self.serve(next, step),
-            None => Ok(()),
-        }
+        self.connections.answered(reply.connection);
     }
 
     /// Closes a connection instead of answering.
-    fn close(&mut self, reply: ReplyTo, step: &mut Step<'_>) -> Result<(), Stop> {
-        self.connections.severed(reply.connection);
+    fn close(&mut self, reply: ReplyTo, step: &mut Step<'_>) {
+        self.connections.close(reply.connection);
         step.effects.close(Severed { peer: reply.peer, channel: reply.channel, connection: reply.connection });
-        Ok(())
     }
 
     /// Whether this broker may answer for the partition at all (R21).
@@ -312,7 +315,7 @@ impl Process {
             Ok(())
         } else if self.image.partitions.contains_key(&partition) {
             Err(ErrorCode::NotLeaderOrFollower)
-        } else if self.image.topics.contains_key(&partition.topic) || !self.observer.has_published() {
+        } else if self.image.topics.contains_key(&partition.topic) {
             Err(ErrorCode::UnknownTopicOrPartition)
         } else {
             Err(ErrorCode::UnknownTopicId)

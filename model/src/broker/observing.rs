@@ -10,11 +10,13 @@ use super::Process;
 use super::rpc::{Backoff, Outstanding};
 use super::step::Step;
 use crate::log::Batches;
+use crate::log::record::Record;
 use crate::machine::{Severed, Task};
 use crate::metadata::MetadataRecord;
 use crate::names::{EndOffset, Offset, Partition, Time};
 use crate::wire::{
-    Channel, ConnectionId, Envelope, ErrorCode, FetchPartition, FetchRequest, FetchResponse, Fetcher, Request,
+    Channel, ConnectionId, Envelope, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse,
+    Fetcher, Request,
 };
 
 /// How long the controller may hold a fetch of the metadata log (C19).
@@ -49,6 +51,33 @@ impl Observer {
     /// From now on they do.
     pub(super) fn publish(&mut self) {
         self.published = true;
+    }
+
+    /// Takes in what is committed (C45), in order and without a gap: behind a batch that cannot be read, or that does not
+    /// go on where the one before ended, nothing is taken. `false` if there was one.
+    fn take_in(&mut self, part: FetchPartitionResponse) -> bool {
+        let committed = part.high_watermark.unwrap_or_default();
+        for batch in Batches::new(part.records) {
+            let Ok(batch) = batch else { return false };
+            if !batch.is_valid() || batch.base_offset().bound() > self.fetched {
+                return false;
+            }
+            // A batch is committed as a whole (C31).
+            if batch.end() > committed {
+                break;
+            }
+            if batch.end() <= self.fetched {
+                continue;
+            }
+            let read = |record: Result<Record, _>| {
+                let record = record.ok()?;
+                Some((record.offset, MetadataRecord::decode(record.value.as_deref()?).ok()?))
+            };
+            let Some(records) = batch.records().map(read).collect::<Option<Vec<_>>>() else { return false };
+            self.pending.extend(records);
+            self.fetched = batch.end();
+        }
+        true
     }
 
     /// The next record to apply, if one was fetched.
@@ -93,26 +122,16 @@ impl Process {
         let Some(part) = answer.partitions.into_iter().next().filter(|part| part.error == ErrorCode::None) else {
             return self.observer_failed(step);
         };
-        let committed = part.high_watermark.unwrap_or_default();
-        for batch in Batches::new(part.records) {
-            let Ok(batch) = batch else { return self.observer_failed(step) };
-            // C45: only what is committed. A batch is committed as a whole (C31).
-            if !batch.is_valid() || batch.end() > committed || batch.end() <= self.observer.fetched {
-                continue;
-            }
-            for record in batch.records().flatten() {
-                if let Some(record_read) = record.value.as_deref().and_then(|value| serde_json::from_slice(value).ok())
-                {
-                    self.observer.pending.push_back((record.offset, record_read));
-                }
-            }
-            self.observer.fetched = batch.end();
-        }
-        self.observer.backoff.succeeded();
+        let sound = self.observer.take_in(part);
         if !self.observer.pending.is_empty() {
             step.effects.later(Task::ApplyMetadata { upto: self.observer.fetched });
         }
-        self.observe(step);
+        if sound {
+            self.observer.backoff.succeeded();
+            self.observe(step);
+        } else {
+            self.observer_failed(step);
+        }
     }
 
     pub(super) fn observer_severed(&mut self, step: &mut Step<'_>) {

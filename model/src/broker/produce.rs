@@ -4,6 +4,7 @@
 //! whom the append concerns. A metadata change may fall between any two of them.
 
 use super::Process;
+use super::background::note_flushed;
 use super::step::Step;
 use super::waiting::{ProducePart, WaitingProduce};
 use crate::config::Acks;
@@ -33,45 +34,43 @@ impl Process {
             step.effects.later(Task::ParkProduce { ticket });
             return Ok(());
         }
-        self.answer_produce(request.acks, produce, step)
+        self.answer_produce(request.acks, produce, step);
+        Ok(())
     }
 
-    /// The request was appended; now it waits (R140 b, R64).
-    pub(super) fn park_produce(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Stop> {
-        if self.complete_produce(ticket, step)? {
-            return Ok(());
+    /// The request was appended; now it waits (R140 b). What happened since the append woke nobody, so it looks for
+    /// itself first; Kafka looks once more after the registration (R64), which is the same step here.
+    pub(super) fn park_produce(&mut self, ticket: Ticket, step: &mut Step<'_>) {
+        if !self.complete_produce(ticket, step) {
+            self.waiting.park_produce(ticket);
         }
-        self.waiting.park_produce(ticket);
-        // What happened between the first look and the registration woke nobody. Both are one step here, so the second
-        // look cannot find more; it stays because the registration is what a later change might move.
-        self.complete_produce(ticket, step).map(|_| ())
     }
 
     /// Looks whether all partitions of a waiting produce are decided, and answers it if so (R63a).
-    pub(super) fn complete_produce(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<bool, Stop> {
-        let Some(mut produce) = self.waiting.produce_mut(ticket).map(|held| std::mem::take(&mut held.parts)) else {
-            return Ok(false);
+    pub(super) fn complete_produce(&mut self, ticket: Ticket, step: &mut Step<'_>) -> bool {
+        let Some(mut parts) = self.waiting.produce_mut(ticket).map(|held| std::mem::take(&mut held.parts)) else {
+            return false;
         };
-        for part in produce.iter_mut().filter(|part| part.answer.is_none()) {
+        for part in parts.iter_mut().filter(|part| part.answer.is_none()) {
             part.answer = part.batch.and_then(|batch| self.verdict(part.partition, batch));
         }
-        let decided = produce.iter().all(|part| part.answer.is_some());
+        let decided = parts.iter().all(|part| part.answer.is_some());
         if let Some(held) = self.waiting.produce_mut(ticket) {
-            held.parts = produce;
+            held.parts = parts;
         }
         if decided && let Some(produce) = self.waiting.take_produce(ticket) {
-            self.answer_produce(Acks::All, produce, step)?;
+            self.answer_produce(Acks::All, produce, step);
         }
-        Ok(decided)
+        decided
     }
 
     /// The client's patience is over: what is undecided is `REQUEST_TIMED_OUT`, though it may commit yet (R63a, G17).
-    pub(super) fn expire_produce(&mut self, ticket: Ticket, step: &mut Step<'_>) -> Result<(), Stop> {
-        let Some(mut produce) = self.waiting.take_produce(ticket) else { return Ok(()) };
+    pub(super) fn expire_produce(&mut self, ticket: Ticket, step: &mut Step<'_>) {
+        let Some(mut produce) = self.waiting.take_produce(ticket) else { return };
         for part in produce.parts.iter_mut().filter(|part| part.answer.is_none()) {
             part.answer = Some(self.refusal(part.partition, ErrorCode::RequestTimedOut));
         }
-        self.answer_produce(Acks::All, produce, step)
+        self.answer_produce(Acks::All, produce, step);
     }
 
     /// Appends one partition's batch as leader and tries the high watermark.
@@ -82,10 +81,10 @@ impl Process {
         step: &mut Step<'_>,
     ) -> Result<Result<BatchId, ErrorCode>, Stop> {
         let partition = produce.partition;
-        let min_isr = self.topic_config(partition).min_insync_replicas;
         if let Err(error) = self.hosted(partition) {
             return Ok(Err(error));
         }
+        let min_isr = self.topic_config(partition).min_insync_replicas;
         let own = &self.own;
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(Err(ErrorCode::NotLeaderOrFollower)) };
         let epoch = replica.epoch();
@@ -100,6 +99,7 @@ impl Process {
             Ok(_) => return Ok(Err(ErrorCode::InvalidRecord)),
             Err(_) => return Ok(Err(ErrorCode::CorruptMessage)),
         };
+        let recovery_point = replica.log.recovery_point();
         let appended = match replica.log.append_as_leader(step.disk, &batch, epoch) {
             Ok(appended) => appended,
             Err(AppendError::Disk(error)) => return Err(error.into()),
@@ -108,6 +108,7 @@ impl Process {
             Err(AppendError::Invalid(_) | AppendError::OutOfOrder { .. }) => return Ok(Err(ErrorCode::InvalidRecord)),
         };
         step.effects.note(Event::AppendedAsLeader { partition, epoch, batch: appended.id });
+        note_flushed(replica, recovery_point, step);
         if let Some(upto) = appended.rolled {
             step.effects.later(Task::Flush { partition, upto });
         }
@@ -142,7 +143,7 @@ impl Process {
 
     /// Sends the answer, or, for `acks=0`, closes the connection if anything failed so that the client looks for the
     /// leader again (R63).
-    fn answer_produce(&mut self, acks: Acks, produce: WaitingProduce, step: &mut Step<'_>) -> Result<(), Stop> {
+    fn answer_produce(&mut self, acks: Acks, produce: WaitingProduce, step: &mut Step<'_>) {
         let mut failed = false;
         let mut partitions = Vec::with_capacity(produce.parts.len());
         for part in &produce.parts {
@@ -155,13 +156,11 @@ impl Process {
             self.note_answer(acks, produce.reply, part, answer.error, step);
             partitions.push(answer);
         }
-        if acks == Acks::None {
-            if failed {
-                return self.close(produce.reply, step);
-            }
-            return self.unmute(produce.reply, step);
+        match acks {
+            Acks::None if failed => self.close(produce.reply, step),
+            Acks::None => self.connections.answered(produce.reply.connection),
+            _ => self.respond(produce.reply, Response::Produce(ProduceResponse { partitions }), step),
         }
-        self.respond(produce.reply, Response::Produce(ProduceResponse { partitions }), step)
     }
 
     fn note_answer(&self, acks: Acks, reply: ReplyTo, part: &ProducePart, error: ErrorCode, step: &mut Step<'_>) {

@@ -167,11 +167,13 @@ impl Process {
                     leader.recovery_state = accepted.recovery_state;
                 }
             }
-            // Certainly not applied, so the smaller maximal set is right again.
+            // Certainly not applied, so the smaller maximal set is right again. The high watermark is not tried (R40).
             Err(ErrorCode::OperationNotAttempted | ErrorCode::IneligibleReplica) => {
                 if let Some(leader) = replica.leader_mut() {
                     leader.isr.revert();
                 }
+                self.note_isr(partition, step);
+                return true;
             }
             // Something newer is on its way in the metadata log. Until it is here the larger set stays required.
             Err(

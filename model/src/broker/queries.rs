@@ -2,7 +2,6 @@
 
 use super::Process;
 use super::step::Step;
-use crate::machine::Stop;
 use crate::names::{EndOffset, LeaderEpoch, Partition};
 use crate::replica::Replica;
 use crate::wire::{
@@ -18,7 +17,7 @@ impl Process {
         reply: ReplyTo,
         request: &ListOffsetsRequest,
         step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
+    ) {
         let answer = |asked: &ListOffsetsPartition| {
             let found = self.led(asked.partition, asked.current_leader_epoch).and_then(|replica| {
                 bound(replica, request.fetcher, asked.spec).map(|bound| (bound, replica.leader_epoch))
@@ -27,7 +26,7 @@ impl Process {
             ListOffsetsPartitionResponse { partition: asked.partition, error, offset, leader_epoch }
         };
         let partitions = request.partitions.iter().map(answer).collect();
-        self.respond(reply, Response::ListOffsets(ListOffsetsResponse { partitions }), step)
+        self.respond(reply, Response::ListOffsets(ListOffsetsResponse { partitions }), step);
     }
 
     pub(super) fn offsets_for_leader_epoch(
@@ -35,7 +34,7 @@ impl Process {
         reply: ReplyTo,
         request: &OffsetsForLeaderEpochRequest,
         step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
+    ) {
         let answer = |asked: &OffsetsForLeaderEpochPartition| {
             let found = self.led(asked.partition, asked.current_leader_epoch).map(|replica| {
                 replica.log.end_offset_for(asked.leader_epoch).map(|(epoch, end)| DivergingEpoch { epoch, end })
@@ -44,7 +43,7 @@ impl Process {
             OffsetsForLeaderEpochPartitionResponse { partition: asked.partition, error, end }
         };
         let partitions = request.partitions.iter().map(answer).collect();
-        self.respond(reply, Response::OffsetsForLeaderEpoch(OffsetsForLeaderEpochResponse { partitions }), step)
+        self.respond(reply, Response::OffsetsForLeaderEpoch(OffsetsForLeaderEpochResponse { partitions }), step);
     }
 
     /// Answers from this broker's own image, however old (C49).
@@ -53,14 +52,14 @@ impl Process {
         reply: ReplyTo,
         request: &MetadataRequest,
         step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
+    ) {
         let brokers = self.image.brokers.iter().filter(|(_, broker)| broker.is_active()).map(|(id, _)| *id).collect();
         let topics = if request.topics.is_empty() {
             self.image.topics.values().map(|topic| self.describe(&topic.name)).collect()
         } else {
             request.topics.iter().map(|name| self.describe(name)).collect()
         };
-        self.respond(reply, Response::Metadata(MetadataResponse { brokers, topics }), step)
+        self.respond(reply, Response::Metadata(MetadataResponse { brokers, topics }), step);
     }
 
     fn describe(&self, name: &str) -> MetadataTopic {

@@ -146,6 +146,16 @@ impl Waiting {
         self.produces.get_mut(&ticket)
     }
 
+    /// Lends a held fetch to somebody who will put it back in the same step.
+    pub(super) fn lift_fetch(&mut self, ticket: Ticket) -> Option<WaitingFetch> {
+        self.fetches.remove(&ticket)
+    }
+
+    /// Puts a lent fetch back.
+    pub(super) fn put_back_fetch(&mut self, ticket: Ticket, fetch: WaitingFetch) {
+        self.fetches.insert(ticket, fetch);
+    }
+
     /// A held fetch.
     pub(super) fn fetch_mut(&mut self, ticket: Ticket) -> Option<&mut WaitingFetch> {
         self.fetches.get_mut(&ticket)
@@ -181,6 +191,12 @@ impl Waiting {
     /// The produces registered under a partition, oldest first.
     pub(super) fn produces_on(&self, partition: Partition) -> Vec<Ticket> {
         self.watchers.get(&partition).map(|watchers| watchers.produces.clone()).unwrap_or_default()
+    }
+
+    /// The produces, registered or not, of which the part in this partition is undecided, oldest first.
+    pub(super) fn undecided_on(&self, partition: Partition) -> Vec<Ticket> {
+        let undecided = |part: &ProducePart| part.partition == partition && part.answer.is_none();
+        self.produces.iter().filter(|(_, produce)| produce.parts.iter().any(undecided)).map(|(&at, _)| at).collect()
     }
 
     /// The fetches registered under a partition, oldest first.

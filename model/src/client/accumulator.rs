@@ -12,6 +12,7 @@ use super::backoff::Backoff;
 use super::earliest;
 use crate::config::ProducerConfig;
 use crate::event::Value;
+use crate::log::batch::HEADER_SIZE;
 use crate::log::{Batch, BatchBuilder};
 use crate::machine::Chance;
 use crate::names::{LeaderEpoch, Partition, Time};
@@ -133,7 +134,7 @@ impl Accumulator {
             // Ended, and thereby ready to leave, even if there turns out to be no memory for the next one.
             open.full = true;
         }
-        let reserved = (self.batch_size as u64).max(size_alone(now, record));
+        let reserved = (self.batch_size as u64).max(size_alone(record));
         if reserved > self.free {
             return Append::NoMemory;
         }
@@ -269,8 +270,8 @@ impl Accumulator {
     }
 
     /// Whether a record of this size could never be taken, however long it waits.
-    pub(super) fn never_fits(&self, now: Time, record: NewRecord<'_>) -> bool {
-        (self.batch_size as u64).max(size_alone(now, record)) > self.memory
+    pub(super) fn never_fits(&self, record: NewRecord<'_>) -> bool {
+        (self.batch_size as u64).max(size_alone(record)) > self.memory
     }
 
     fn release(&mut self, reserved: u64) {
@@ -278,9 +279,11 @@ impl Accumulator {
     }
 }
 
-/// How many bytes a batch has that holds nothing but this record.
-pub(super) fn size_alone(now: Time, record: NewRecord<'_>) -> u64 {
-    BatchBuilder::new(now.millis()).size_with(now.millis(), record.key, Some(record.value), &[]) as u64
+/// How many bytes a batch may have that holds nothing but this record: Kafka's own upper bound, in which everything about
+/// a record but its key and value takes 21 bytes.
+pub(super) fn size_alone(record: NewRecord<'_>) -> u64 {
+    const RECORD_OVERHEAD: usize = 21;
+    (HEADER_SIZE + RECORD_OVERHEAD + record.key.map_or(0, <[u8]>::len) + record.value.len()) as u64
 }
 
 impl Queue {

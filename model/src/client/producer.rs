@@ -120,8 +120,8 @@ impl Producer {
             return Some(call);
         };
         let record = NewRecord { key: call.key.as_deref(), value: &call.value };
-        let too_large = size_alone(now, record) > self.config.max_request_size;
-        if too_large || self.sender.accumulator.never_fits(now, record) {
+        let too_large = size_alone(record) > self.config.max_request_size;
+        if too_large || self.sender.accumulator.never_fits(record) {
             fail(Some(partition), &call.value, ErrorCode::MessageTooLarge, effects);
             self.returned(call.then_flush);
             return None;

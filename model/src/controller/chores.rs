@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::config::ControllerConfig;
 use crate::names::Time;
 
-/// How often preferred leaders get their partitions back: `leader.imbalance.check.interval.seconds`, of which the
-/// configuration knows only the default.
-const BALANCE_INTERVAL: Duration = Duration::from_secs(300);
+/// How often preferred leaders get their partitions back. Never: the configuration takes neither
+/// `auto.leader.rebalance.enable` nor `leader.imbalance.check.interval.seconds` yet, and says so to whoever sets them.
+const BALANCE_INTERVAL: Option<Duration> = None;
 
 /// Something done from time to time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Chores {
         let intervals = [
             (Chore::FenceStale, Some(config.broker_session_timeout / 8)),
             (Chore::ElectUncleanly, Some(config.unclean_leader_election_interval)),
-            (Chore::Balance, Some(BALANCE_INTERVAL)),
+            (Chore::Balance, BALANCE_INTERVAL),
             (Chore::NoOp, Some(config.metadata_max_idle_interval).filter(|interval| !interval.is_zero())),
         ];
         let scheduled = |(chore, every): (Chore, Option<Duration>)| {
@@ -72,5 +72,13 @@ impl Chores {
         for scheduled in self.list.iter_mut().filter(|scheduled| scheduled.chore == chore) {
             scheduled.due = now;
         }
+    }
+}
+
+#[cfg(test)]
+impl Chores {
+    /// Has a chore done at this time, and never again.
+    pub(super) fn order(&mut self, chore: Chore, due: Time) {
+        self.list.push(Scheduled { chore, every: Duration::MAX, due });
     }
 }

@@ -10,6 +10,7 @@ use crate::log::{AppendError, Batch, BatchBuilder, Batches, Loading, Log, LogCon
 use crate::machine::Stop;
 use crate::metadata::MetadataRecord;
 use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
+use crate::protocol::Trust;
 use crate::wire::{DivergingEpoch, ErrorCode, FetchPartition};
 
 /// Kafka's name for the directory of `__cluster_metadata-0`.
@@ -70,7 +71,7 @@ impl Journal {
             flush_messages: u64::MAX,
             max_message_bytes: u32::MAX,
         };
-        let loading = Loading { clean: false, recovery_point: EndOffset::ZERO };
+        let loading = Loading { clean: false, recovery_point: EndOffset::ZERO, trust: Trust::AnyValidBatch };
         let (log, recovery) = Log::open(disk, DIRECTORY, config, loading)?;
         if recovery.epochs_cut {
             log.write_epochs(disk)?;
@@ -149,6 +150,21 @@ impl Journal {
             Ok(Some(span)) => self.log.read(disk, &span).map(Reading::Records),
             Err(_) => Ok(Reading::Refused(ErrorCode::OffsetOutOfRange)),
         }
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Every batch in it, in order.
+    pub(super) fn batches(&self) -> impl Iterator<Item = crate::log::BatchId> {
+        self.log.batches()
+    }
+
+    /// Appends something that is no metadata record.
+    pub(super) fn append_raw(&mut self, disk: &mut dyn Disk, value: &[u8]) {
+        let mut builder = BatchBuilder::new(0);
+        builder.push(0, None, Some(value), &[]);
+        self.log.append_as_leader(disk, &builder.build(), self.epoch).expect("the log takes any batch");
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::checkpoint::Malformed;
-use crate::names::{EndOffset, LeaderEpoch};
+use crate::names::{EndOffset, LeaderEpoch, Offset};
 
 /// The file in a replica's directory that holds the cache.
 pub const FILE: &str = "leader-epoch-checkpoint";
@@ -73,6 +73,13 @@ impl EpochCache {
     /// Forgets everything (L42).
     pub fn clear(&mut self) {
         self.entries.clear();
+    }
+
+    /// The epoch on record for the record at this offset; none before the first entry.
+    #[must_use]
+    pub fn at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        let behind = self.entries.partition_point(|&(_, start)| start <= offset.bound());
+        self.entries[..behind].last().map(|&(epoch, _)| epoch)
     }
 
     /// The newest epoch.

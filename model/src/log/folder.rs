@@ -53,6 +53,7 @@ impl LogFolder {
         let mut folder = Self::default();
         if let Some(marker) = checkpoint::read(disk, CLEAN_SHUTDOWN)? {
             disk.remove(CLEAN_SHUTDOWN)?;
+            disk.sync_dir("")?;
             folder.clean = true;
             folder.previous_broker_epoch = epoch_in(&marker);
         }

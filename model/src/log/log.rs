@@ -9,6 +9,7 @@ use super::recovery::{self, Recovery};
 use super::segment::{DELETED, Segment};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
+use crate::protocol::Trust;
 
 /// The topic's properties that matter to a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Loading {
     pub clean: bool,
     /// From `recovery-point-offset-checkpoint`; zero if it is not there. Not used after a clean stop.
     pub recovery_point: EndOffset,
+    /// What is believed after any other.
+    pub trust: Trust,
 }
 
 /// One replica's log.

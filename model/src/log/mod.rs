@@ -20,7 +20,7 @@ mod truncate;
 pub mod varint;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use append::{AppendError, Appended, Replicated};
 pub use batch::{Batch, BatchId, Batches, CorruptBatch};

@@ -1,9 +1,8 @@
 //! What a log does with the files it finds at a start (L46-L55).
 //!
 //! After a clean stop it believes them. After any other it checks every batch from the segment with the recovery point
-//! on, and cuts at the first that is wrong. This file must not know how the stop came about, nor repair what Kafka does
-//! not: a segment that went missing between two others, or bytes that came back from before a truncation, stay as they
-//! are (L34) and are only counted.
+//! on, and cuts at the first that is wrong, or that [`Trust`] does not believe: a segment that went missing between two
+//! others, bytes that came back from before a truncation (L34). This file must not know how the stop came about.
 
 use super::batch::{Batch, Batches};
 use super::epochs::EpochCache;
@@ -11,6 +10,7 @@ use super::log::{Loading, write_epochs};
 use super::segment::{self, DELETED, Segment};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, Offset};
+use crate::protocol::Trust;
 
 /// What was found and done when a log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,23 +47,38 @@ pub(super) fn load(
     let mut segments: Vec<Segment> = Vec::with_capacity(bases.len());
     for (index, &base) in bases.iter().enumerate() {
         let scanned = index >= first_scanned;
-        let (segment, cut) = load_segment(disk, directory, base, scanned, epochs, recovery)?;
         if let Some(before) = segments.last() {
             recovery.holes += u32::from(base.bound() > before.end());
             recovery.overlaps += u32::from(base.bound() < before.end());
+            if scanned && !loading.trust.keeps_segment(base, before.end()) {
+                drop_segments(disk, directory, &bases[index..], recovery)?;
+                break;
+            }
         }
+        let trust = scanned.then_some(loading.trust);
+        let (segment, cut) = load_segment(disk, directory, base, trust, epochs, recovery)?;
         segments.push(segment);
         // A segment that was believed and turns out not to be readable is recovered by itself (L30); what is cut in the
         // part that was not believed ends the log (L49, L50).
         if cut && scanned {
-            for &later in &bases[index + 1..] {
-                segment::discard(disk, directory, later)?;
-                recovery.segments_dropped += 1;
-            }
+            drop_segments(disk, directory, &bases[index + 1..], recovery)?;
             break;
         }
     }
     Ok(segments)
+}
+
+fn drop_segments(
+    disk: &mut dyn Disk,
+    directory: &str,
+    bases: &[Offset],
+    recovery: &mut Recovery,
+) -> Result<(), DiskError> {
+    for &base in bases {
+        segment::discard(disk, directory, base)?;
+        recovery.segments_dropped += 1;
+    }
+    Ok(())
 }
 
 /// The base offsets of the segments in a directory, ascending. Removes what was discarded earlier (L48).
@@ -85,25 +100,30 @@ fn floor(bases: &[Offset], recovery_point: EndOffset) -> usize {
     bases.partition_point(|base| base.bound() <= recovery_point).saturating_sub(1)
 }
 
-/// Opens one segment, keeps its batches up to the first that is wrong, and cuts there. Returns whether it cut.
+/// Opens one segment, keeps its batches up to the first that is wrong, and cuts there. Returns whether it cut. Without a
+/// `trust` the segment is believed: its batches are only indexed.
 fn load_segment(
     disk: &mut dyn Disk,
     directory: &str,
     base: Offset,
-    scanned: bool,
+    trust: Option<Trust>,
     epochs: &mut EpochCache,
     recovery: &mut Recovery,
 ) -> Result<(Segment, bool), DiskError> {
     let (mut segment, bytes) = Segment::open(disk, directory, base)?;
     let length = bytes.len() as u64;
-    recovery.segments_scanned += u32::from(scanned);
+    recovery.segments_scanned += u32::from(trust.is_some());
     for batch in Batches::new(bytes) {
         let Ok(batch) = batch else { break };
-        if !segment.takes(batch.id(), batch.size()) || (scanned && !batch.is_valid()) {
+        let believed = trust.is_none_or(|trust| {
+            let recorded = epochs.at(batch.base_offset());
+            batch.is_valid() && trust.keeps_batch(batch.leader_epoch(), recorded, epochs.latest())
+        });
+        if !believed || !segment.takes(batch.id(), batch.size()) {
             break;
         }
         segment.index(batch.id(), batch.size());
-        if scanned {
+        if trust.is_some() {
             recovery.batches_scanned += 1;
             learn_epoch(disk, directory, &batch, epochs)?;
         }

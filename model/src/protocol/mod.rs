@@ -16,6 +16,7 @@ mod resending;
 mod returning;
 mod shrinking;
 mod truncation;
+mod trust;
 mod visibility;
 mod watermark;
 
@@ -33,6 +34,7 @@ pub use resending::Resending;
 pub use returning::Returning;
 pub use shrinking::Shrinking;
 pub use truncation::Truncation;
+pub use trust::Trust;
 pub use visibility::Visibility;
 pub use watermark::{Watermark, WatermarkView};
 
@@ -62,6 +64,8 @@ pub struct Protocol {
     pub election: Election,
     /// What may a returning broker claim?
     pub returning: Returning,
+    /// What does a broker believe of what an unclean stop left on its disk?
+    pub trust: Trust,
     /// What may a producer send while a batch of the same partition is under way?
     pub muting: Muting,
     /// When does a producer send a batch again?
@@ -71,7 +75,7 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Kafka 4.x, without eligible leader replicas.
+    /// Kafka 4.x, without eligible leader replicas, but for [`Trust`].
     pub const LATEST: Self = Self {
         truncation: Truncation::DivergingEpoch,
         watermark: Watermark::MaximalIsrAboveMinimum,
@@ -84,6 +88,7 @@ impl Protocol {
         proposals: Proposals::AllEpochs,
         election: Election::FromIsr,
         returning: Returning::AsFenced,
+        trust: Trust::WhatFitsTogether,
         muting: Muting::WhenOnlyOneMayBeInFlight,
         resending: Resending::AsConfigured,
         polling: Polling::BehindLastRecord,

@@ -193,6 +193,8 @@ pub(crate) fn acked(
     let partition = view.partition;
     let answered = base.is_some_and(|base| view.written(base, crc).is_some_and(|written| written.answered));
     verdicts.demand(of(acks), answered, "acked-without-answer", || {
-        format!("a producer takes the batch {crc:08x} at {base:?} of {partition} for acknowledged, and no broker said so")
+        format!(
+            "a producer takes the batch {crc:08x} at {base:?} of {partition} for acknowledged, and no broker said so"
+        )
     });
 }

@@ -210,7 +210,11 @@ fn judge_missing(
         let view = &shared.partitions[place];
         let has = view.known(broker).map_or(EndOffset::ZERO, |replica| replica.end);
         let (partition, end) = (view.partition, view.committed_end());
-        let kind = if view.election.taken_up { "leader-lost-committed-record" } else { "elected-leader-lacks-committed-record" };
+        let kind = if view.election.taken_up {
+            "leader-lost-committed-record"
+        } else {
+            "elected-leader-lacks-committed-record"
+        };
         verdicts.broken(guarantee_at_stake(shared, place), kind, || {
             format!(
                 "{broker} leads {partition} in epoch {epoch}, its log ends at {has} and lacks what was committed at \

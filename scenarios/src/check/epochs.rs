@@ -24,7 +24,13 @@ impl Epochs {
     }
 
     /// A broker was registered: each time under a higher broker epoch (C38).
-    pub(crate) fn registered(&mut self, broker: BrokerId, epoch: BrokerEpoch, shared: &mut Replicas, verdicts: &mut Verdicts) {
+    pub(crate) fn registered(
+        &mut self,
+        broker: BrokerId,
+        epoch: BrokerEpoch,
+        shared: &mut Replicas,
+        verdicts: &mut Verdicts,
+    ) {
         let slot = broker.0 as usize;
         if self.brokers.len() <= slot {
             self.brokers.resize(slot + 1, None);
@@ -39,7 +45,13 @@ impl Epochs {
     }
 
     /// A broker applied the metadata log up to here.
-    pub(crate) fn applied(&mut self, broker: BrokerId, upto: EndOffset, shared: &mut Replicas, verdicts: &mut Verdicts) {
+    pub(crate) fn applied(
+        &mut self,
+        broker: BrokerId,
+        upto: EndOffset,
+        shared: &mut Replicas,
+        verdicts: &mut Verdicts,
+    ) {
         let end = shared.metadata_end;
         let (now, lost) = (verdicts.now(), shared.metadata_lost);
         let known = shared.broker(broker);

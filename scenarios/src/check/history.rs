@@ -96,7 +96,14 @@ pub(crate) fn read(
 }
 
 /// It is known that the value lies at the offset.
-fn found(shared: &Replicas, records: &mut Records, place: usize, offset: Offset, value: Value, verdicts: &mut Verdicts) {
+fn found(
+    shared: &Replicas,
+    records: &mut Records,
+    place: usize,
+    offset: Offset,
+    value: Value,
+    verdicts: &mut Verdicts,
+) {
     let view = &shared.partitions[place];
     let before = records.lies_at(place, offset, value);
     if view.is_history_broken_at(offset) {
@@ -183,15 +190,23 @@ fn is_there(shared: &Replicas, at: &Acknowledged, readable: bool, verdicts: &mut
     let view = &shared.partitions[at.place];
     let (partition, Acknowledged { value, offset, .. }) = (view.partition, *at);
     let present = leader_has(shared, at);
-    if present && readable {
+    let leader = view.leader().and_then(|leader| view.known(leader));
+    // What the high watermark has not passed again after a failover is not visible, and whether it should have is for
+    // `progress`: with fewer in-sync replicas than the minimum it may not (R40b).
+    let visible = leader.is_some_and(|leader| leader.high_watermark.covers(offset));
+    if present && readable && visible {
         verdicts.broken(Guarantee::AtLeastOnce, "unseen", || {
-            format!("value {} was acknowledged at {offset} of {partition}, is there, and was not read at the end", value.0)
+            format!(
+                "value {} was acknowledged at {offset} of {partition}, is there, and was not read at the end",
+                value.0
+            )
         });
     }
     if present || is_leaderless(shared, at.place) || view.leader().is_none() || shared.metadata_lost {
         return present || has_a_copy(shared, at);
     }
-    let known_lost = view.lost.iter().any(|(batch, _)| batch.crc == at.crc && batch.base <= offset && batch.end().covers(offset));
+    let known_lost =
+        view.lost.iter().any(|(batch, _)| batch.crc == at.crc && batch.base <= offset && batch.end().covers(offset));
     if !known_lost {
         verdicts.broken(guarantee_at_stake(shared, at.place), "lost-write", || {
             format!("value {} was acknowledged with acks=all at {offset} of {partition} and is gone", value.0)

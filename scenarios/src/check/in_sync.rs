@@ -66,9 +66,12 @@ impl InSync {
 fn is_out(shared: &Replicas, broker: BrokerId, verdicts: &mut Verdicts) {
     for view in &shared.partitions {
         let isr = view.isr();
-        verdicts.demand(Guarantee::InSyncSet, isr.len() <= 1 || !isr.contains(&broker), "fenced-broker-in-sync", || {
-            format!("{broker} is fenced and still in sync on {}: {isr:?}", view.partition)
-        });
+        verdicts.demand(
+            Guarantee::InSyncSet,
+            isr.len() <= 1 || !isr.contains(&broker),
+            "fenced-broker-in-sync",
+            || format!("{broker} is fenced and still in sync on {}: {isr:?}", view.partition),
+        );
     }
 }
 
@@ -136,7 +139,10 @@ fn seats_are_deserved(shared: &mut Replicas, broker: BrokerId, verdicts: &mut Ve
             && !isr.iter().all(|member| may_have_lost(shared, place, *member, &missing))
         {
             verdicts.broken(Guarantee::LeaderCompleteness, "in-sync-replica-lacks-committed-record", || {
-                format!("{broker} came back, still in the ISR {isr:?} of {partition}, without the record committed at {}", missing.base)
+                format!(
+                    "{broker} came back, still in the ISR {isr:?} of {partition}, without the record committed at {}",
+                    missing.base
+                )
             });
         }
     }

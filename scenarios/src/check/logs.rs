@@ -81,11 +81,14 @@ fn recognise(
 ) {
     let view = &mut shared.partitions[place];
     let partition = view.partition;
-    let known = view.epoch_mut(batch.epoch).and_then(|epoch| epoch.position(batch.base).map(|at| epoch.batches[at].batch));
+    let known =
+        view.epoch_mut(batch.epoch).and_then(|epoch| epoch.position(batch.base).map(|at| epoch.batches[at].batch));
     match known {
-        Some(known) => verdicts.demand(Guarantee::LogMatching, known == batch, "same-offset-and-epoch-other-record", || {
-            format!("{broker} opened {partition} with another record at {} of epoch {}", batch.base, batch.epoch)
-        }),
+        Some(known) => {
+            verdicts.demand(Guarantee::LogMatching, known == batch, "same-offset-and-epoch-other-record", || {
+                format!("{broker} opened {partition} with another record at {} of epoch {}", batch.base, batch.epoch)
+            })
+        }
         None if led_by_it => {
             let view = &mut shared.partitions[place];
             if view.acts_as_leader(broker, batch.epoch).is_none()
@@ -97,7 +100,10 @@ fn recognise(
         }
         None if distrusted => {}
         None => verdicts.broken(Guarantee::NothingMadeUp, "record-from-nowhere", || {
-            format!("{broker} opened {partition} with a record at {} that no leader of epoch {} wrote", batch.base, batch.epoch)
+            format!(
+                "{broker} opened {partition} with a record at {} that no leader of epoch {} wrote",
+                batch.base, batch.epoch
+            )
         }),
     }
 }
@@ -126,7 +132,11 @@ pub(crate) fn appended_as_leader(
             format!("{broker} and {other} both wrote as leaders of {partition} in epoch {epoch}")
         }),
         Written::Again(last) => verdicts.broken(Guarantee::LogMatching, "epoch-written-twice", || {
-            format!("{broker} wrote {} in epoch {epoch} of {partition}, which went up to {} before", batch.base, last.end())
+            format!(
+                "{broker} wrote {} in epoch {epoch} of {partition}, which went up to {} before",
+                batch.base,
+                last.end()
+            )
         }),
     }
 }
@@ -156,7 +166,10 @@ pub(crate) fn appended_as_follower(
     }
     match found {
         None => verdicts.broken(Guarantee::NothingMadeUp, "record-from-nowhere", || {
-            format!("{broker} appended a record at {} of {partition} that no leader of epoch {} wrote", batch.base, batch.epoch)
+            format!(
+                "{broker} appended a record at {} of {partition} that no leader of epoch {} wrote",
+                batch.base, batch.epoch
+            )
         }),
         Some((written, _)) if written != batch => {
             verdicts.broken(Guarantee::LogMatching, "same-offset-and-epoch-other-record", || {
@@ -218,7 +231,10 @@ pub(crate) fn cut(
         verdicts.exercised(Guarantee::LeaderCompleteness);
         if let Some(cut_off) = cut_off {
             verdicts.broken(Guarantee::LeaderCompleteness, "in-sync-replica-cut-committed-record", || {
-                format!("{broker}, in sync, cut {partition} to {end} and with it the committed record at {}", cut_off.base)
+                format!(
+                    "{broker}, in sync, cut {partition} to {end} and with it the committed record at {}",
+                    cut_off.base
+                )
             });
         }
     }

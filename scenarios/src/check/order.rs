@@ -109,7 +109,10 @@ impl Order {
         };
         verdicts.demand(Guarantee::Order, before.is_none(), "sent-before-but-behind", || {
             let before = before.map_or(0, |before| before.0);
-            format!("{client} sent value {} before value {before}, but at {offset} of {} it lies behind it", value.0, view.partition)
+            format!(
+                "{client} sent value {} before value {before}, but at {offset} of {} it lies behind it",
+                value.0, view.partition
+            )
         });
     }
 

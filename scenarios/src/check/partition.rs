@@ -205,6 +205,9 @@ impl PartitionView {
             self.history_broken_from = Some(from);
         }
         self.lost.extend(self.committed.drain(agreed..).map(|batch| (batch, excuse)));
+        for replica in &mut self.replicas {
+            replica.agree_at_most(agreed);
+        }
         self.distrust_all_but(broker);
     }
 

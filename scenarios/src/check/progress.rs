@@ -52,7 +52,12 @@ impl Progress {
     pub(crate) fn struck(&mut self, fault: &Fault) {
         let relief = matches!(
             fault,
-            Fault::Heal | Fault::Mend { .. } | Fault::Release { .. } | Fault::Restart(_) | Fault::DiskFree(_) | Fault::DiskSlow(_, 1)
+            Fault::Heal
+                | Fault::Mend { .. }
+                | Fault::Release { .. }
+                | Fault::Restart(_)
+                | Fault::DiskFree(_)
+                | Fault::DiskSlow(_, 1)
         );
         if !relief {
             self.healed = None;
@@ -163,18 +168,22 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
     };
     let known = view.known(leader);
     if known.and_then(|replica| replica.leader()).is_none_or(|own| own.epoch != registration.leader_epoch) {
-        let sentence = || format!("{leader} does not know that it leads {partition} in epoch {}", registration.leader_epoch);
+        let sentence =
+            || format!("{leader} does not know that it leads {partition} in epoch {}", registration.leader_epoch);
         return Err(unsettled_for(promise, "leader-does-not-know", rots, sentence));
     }
     if let Some(missing) = alive.iter().find(|id| !registration.isr.contains(id)) {
+        let kind =
+            if brought_back(view, *missing) { "power-loss-brought-back-cut-records" } else { "replica-not-in-sync" };
         let sentence = || format!("{missing} is alive and not in the ISR {:?} of {partition}", registration.isr);
-        return Err(unsettled_for(promise, "replica-not-in-sync", rots, sentence));
+        return Err(unsettled_for(promise, kind, rots, sentence));
     }
     if let Some(dead) = registration.isr.iter().find(|id| !alive.contains(id)) {
         let sentence = || format!("{dead} is gone for good and still in the ISR {:?} of {partition}", registration.isr);
         return Err(unsettled_for(promise, "dead-replica-in-sync", rots, sentence));
     }
-    let (end, high_watermark) = known.map_or((Default::default(), Default::default()), |own| (own.end, own.high_watermark));
+    let (end, high_watermark) =
+        known.map_or((Default::default(), Default::default()), |own| (own.end, own.high_watermark));
     if high_watermark != end && idle {
         let too_few = (registration.isr.len() as u64) < u64::from(view.min_isr());
         let excuse = if too_few { Some("fewer replicas are left than min.insync.replicas") } else { rots };
@@ -186,4 +195,13 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
         return Err(unsettled_for(promise, "replica-behind", rots, sentence));
     }
     Ok(())
+}
+
+/// Whether a power loss undid a cut that was not synced: the replica has batches of an old epoch where others are
+/// committed. Its epoch checkpoint may say otherwise, and then nobody ever notices (L37, L48).
+fn brought_back(view: &PartitionView, broker: BrokerId) -> bool {
+    view.known(broker).is_some_and(|replica| {
+        let differs = |(own, committed): (&model::log::BatchId, &model::log::BatchId)| own != committed;
+        replica.hurt.is_some() && replica.batches.iter().zip(&view.committed).any(differs)
+    })
 }

@@ -109,10 +109,11 @@ impl Reads {
     pub(crate) fn end(&self, shared: &Replicas, verdicts: &mut Verdicts) {
         for (place, view) in shared.partitions.iter().enumerate() {
             let Some(upto) = self.read_back_upto(place) else { continue };
-            let leads = view.leader().and_then(|leader| shared.known_broker(leader)).is_some_and(|leader| leader.up);
-            if leads && !shared.metadata_lost {
-                verdicts.demand(Guarantee::AtLeastOnce, upto >= view.committed_end(), "end-not-reached", || {
-                    format!("{} was read back up to {upto}, and {} is committed", view.partition, view.committed_end())
+            let leader = view.leader().filter(|id| shared.known_broker(*id).is_some_and(|broker| broker.up));
+            if let Some(leader) = leader.and_then(|id| view.known(id)).filter(|_| !shared.metadata_lost) {
+                let end = leader.high_watermark.min(view.committed_end());
+                verdicts.demand(Guarantee::AtLeastOnce, upto >= end, "end-not-reached", || {
+                    format!("{} was read back up to {upto}, and its high watermark is {end}", view.partition)
                 });
             }
         }
@@ -165,12 +166,13 @@ fn follows(
 
 fn is_committed(view: &PartitionView, poll: &Poll<'_>, last: Offset, verdicts: &mut Verdicts) {
     let end = view.committed_end();
-    let unsure = || {
-        view.is_history_broken_at(last) || view.known(poll.from).is_some_and(|replica| replica.distrusted)
-    };
+    let unsure = || view.is_history_broken_at(last) || view.known(poll.from).is_some_and(|replica| replica.distrusted);
     if !end.covers(last) && !unsure() {
         verdicts.broken(Guarantee::CommittedReads, "uncommitted-record-read", || {
-            format!("{} read {last} of {} from {}, and {end} is all that is committed", poll.client, view.partition, poll.from)
+            format!(
+                "{} read {last} of {} from {}, and {end} is all that is committed",
+                poll.client, view.partition, poll.from
+            )
         });
     }
 }

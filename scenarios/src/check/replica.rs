@@ -107,6 +107,12 @@ impl ReplicaView {
         self.agreed
     }
 
+    /// The committed log is another one from its batch number `batches` on: what was the same there has to be looked at
+    /// anew.
+    pub(crate) fn agree_at_most(&mut self, batches: usize) {
+        self.agreed = self.agreed.min(batches);
+    }
+
     /// The first committed batch that this log lacks.
     pub(crate) fn first_missing(&mut self, committed: &[BatchId]) -> Option<BatchId> {
         let agreed = self.agreed(committed);
@@ -136,11 +142,9 @@ impl ReplicaView {
         self.distrusted = true;
         self.hurt = Some(match self.hurt {
             None => Hurt { from, upto, by_power },
-            Some(hurt) => Hurt {
-                from: hurt.from.min(from),
-                upto: hurt.upto.max(upto),
-                by_power: hurt.by_power && by_power,
-            },
+            Some(hurt) => {
+                Hurt { from: hurt.from.min(from), upto: hurt.upto.max(upto), by_power: hurt.by_power && by_power }
+            }
         });
     }
 

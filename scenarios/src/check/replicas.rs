@@ -182,7 +182,12 @@ impl Replicas {
             }
             Fault::PowerOff(_) => self.wound_node(node, Wound::Power),
             Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
-            Fault::Rot(..) | Fault::SyncError(_) => self.wound_node(node, Wound::Rot),
+            Fault::Rot(..) => self.wound_node(node, Wound::Rot),
+            // Nothing is gone yet, but from now on nothing counts as synced.
+            Fault::SyncError(_) => match node {
+                Some(Node::Broker(id)) => self.broker(id).rotten = true,
+                _ => self.wound_node(node, Wound::Rot),
+            },
             _ => return,
         }
         if let Some(id) = node.and_then(Node::broker) {

@@ -33,7 +33,9 @@ pub(crate) fn moved(shared: &mut Replicas, place: usize, moved: Moved, verdicts:
     if leads && at < replica.high_watermark && replica.leader().is_some_and(|leader| leader.epoch == epoch) {
         let before = replica.high_watermark;
         verdicts.broken(Guarantee::HighWatermark, "fell-within-epoch", || {
-            format!("the high watermark of {broker}, leader of {partition} in epoch {epoch}, fell from {before} to {at}")
+            format!(
+                "the high watermark of {broker}, leader of {partition} in epoch {epoch}, fell from {before} to {at}"
+            )
         });
     }
     if replica.distrusted {

@@ -5,7 +5,10 @@ use std::time::Duration;
 use model::wire::ConnectionId;
 
 use super::connection::Packet;
-use super::{Link, Network, Outlet, Side, Transit};
+use super::connection::Side;
+#[cfg(test)]
+use super::link::Link;
+use super::{Network, Outlet, Transit};
 
 /// One rule on one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

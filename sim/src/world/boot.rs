@@ -19,6 +19,9 @@ use crate::fact::{Chapter, Moment};
 /// How long a cluster may take to come up, in simulated time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the admin client tries to create a topic; less, so that it is heard why a topic is refused.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(20);
+
 /// A cluster did not come up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BootFailure {
@@ -41,7 +44,7 @@ pub enum BootFailure {
 }
 
 /// The hosts of a cluster: controllers, brokers, then clients, each in order of id.
-pub(super) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
+pub(crate) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
     let settings = &cluster.settings;
     let brokers: Vec<BrokerId> = cluster.broker_ids().collect();
     let controller: Node = cluster.controller_ids().next().expect("a cluster has a controller").into();
@@ -66,19 +69,17 @@ pub(super) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
         add(id.into(), Program::Consumer(id, brokers.clone(), config, cluster.protocol));
     }
     let admin = cluster.admin_id();
-    add(admin.into(), Program::Admin(admin, controller, brokers.clone(), PATIENCE));
-    let reader = cluster.reader_id();
-    let config = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..settings.consumer.clone() };
-    add(reader.into(), Program::Consumer(reader, brokers.clone(), Box::new(config), cluster.protocol));
-    for host in &mut hosts {
-        let reads = cluster.consumer_ids().any(|id| host.node == Node::from(id)) || host.node == Node::from(reader);
-        if reads {
-            host.routine = cluster
-                .all_topics()
-                .into_iter()
-                .map(|topic| Command::Assign { topic: topic.name, partitions: Vec::new() })
-                .collect();
-        }
+    add(admin.into(), Program::Admin(admin, controller, brokers.clone(), ADMIN_TIMEOUT));
+    for id in cluster.reader_ids() {
+        let config = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..settings.consumer.clone() };
+        add(id.into(), Program::Consumer(id, brokers.clone(), Box::new(config), cluster.protocol));
+    }
+    let topics = cluster.all_topics();
+    let readers = cluster.reader_ids().enumerate();
+    for (nth, id) in cluster.consumer_ids().enumerate().chain(readers) {
+        let topic = topics[nth % topics.len()].name.clone();
+        let assign = Command::Assign { topic, partitions: Vec::new() };
+        hosts.iter_mut().filter(|host| host.node == Node::from(id)).for_each(|host| host.routine.push(assign.clone()));
     }
     hosts
 }
@@ -128,13 +129,10 @@ impl<O: Observer> World<O> {
         self.wait("not all replicas had taken up their roles", |world| {
             world.cast().partitions().iter().all(|partition| world.cast().settled(*partition).is_ok())
         })?;
-        let reader = Node::from(self.reader());
-        for node in self.nodes(|node| node.is_client()) {
-            if node != reader {
-                self.start_staggered(node);
-            }
+        let (producers, consumers) = (self.producers(), self.consumers());
+        for client in producers.into_iter().chain(consumers.clone()) {
+            self.start_staggered(client.into());
         }
-        let consumers = self.consumers();
         self.wait("not all consumers were assigned", |world| {
             consumers.iter().all(|consumer| world.cast().is_assigned(*consumer))
         })?;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use model::client::partition_for_key;
 use model::event::{Event, Value};
 use model::machine::Command;
 use model::names::Node;
@@ -149,19 +150,35 @@ impl<O: Observer> World<O> {
         self.decide(values)
     }
 
-    /// Has the first producer send so many records with this key to one topic, and runs until each is acknowledged or
-    /// has failed. The key decides the partition.
-    pub fn produce_to(&mut self, topic: &str, key: &str, records: usize) -> Decided {
+    /// Has the first producer send so many records to the nth partition, in order of creation, by a key that leads
+    /// there, and runs until each is acknowledged or has failed.
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    pub fn produce_to(&mut self, partition: u32, records: usize) -> Decided {
         let producer = self.producer();
+        let (topic, key) = self.key_for(partition);
         let mut values = Vec::with_capacity(records);
         for _ in 0..records {
             let (value, payload) = self.fresh_value();
-            let key = Some(Bytes::copy_from_slice(key.as_bytes()));
-            self.submit(producer, Command::Send { topic: topic.to_owned(), key, value: payload });
+            self.submit(producer, Command::Send { topic: topic.clone(), key: Some(key.clone()), value: payload });
             values.push(value);
         }
         self.submit(producer, Command::Flush);
         self.decide(values)
+    }
+
+    /// The topic of the nth partition, in order of creation, and a key that leads to that partition (P1).
+    ///
+    /// # Panics
+    /// If there is no such partition.
+    #[must_use]
+    pub fn key_for(&self, partition: u32) -> (String, Bytes) {
+        let partition = self.cast().partition(partition).expect("the partition exists");
+        let topic = &self.cast().image().topics[&partition.topic];
+        let keys = (0_u32..).map(|number| format!("key-{number}"));
+        let mut keys = keys.filter(|key| partition_for_key(key.as_bytes(), topic.partitions) == partition.index);
+        (topic.name.clone(), Bytes::from(keys.next().expect("some key leads to every partition")))
     }
 
     /// Runs until each of these records, handed to a producer already, is acknowledged or has failed.
@@ -191,12 +208,13 @@ impl<O: Observer> World<O> {
         decided
     }
 
-    /// Starts the reader, a fresh consumer that reads everything from the start.
+    /// Starts the readers, fresh consumers that read everything from the start.
     pub fn read_back(&mut self) {
         self.chapter(Chapter::ReadBack);
-        let reader = Node::from(self.reader());
-        if let Some(index) = self.index_of(reader) {
-            self.start(index);
+        for reader in self.readers() {
+            if let Some(index) = self.index_of(reader.into()) {
+                self.start(index);
+            }
         }
     }
 

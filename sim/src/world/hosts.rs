@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use model::machine::{Command, Effects, Input, Task};
-use model::names::Node;
+use model::names::{Node, Time};
+use model::wire::Body;
 use rand::Rng;
 
 use super::process::{Process, Program};
@@ -14,7 +15,7 @@ use crate::fact::{Ending, Moment};
 
 /// What a host is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// No process runs; the kernel does.
     Down,
     /// A process runs.
@@ -27,40 +28,44 @@ pub(super) enum Condition {
 
 /// One host.
 #[derive(Clone, Debug)]
-pub(super) struct Host {
-    pub(super) node: Node,
-    pub(super) condition: Condition,
-    pub(super) program: Program,
-    pub(super) process: Option<Process>,
-    pub(super) disk: SimDisk,
-    pub(super) clock: Clock,
+pub(crate) struct Host {
+    pub(crate) node: Node,
+    pub(crate) condition: Condition,
+    pub(crate) program: Program,
+    pub(crate) process: Option<Process>,
+    pub(crate) disk: SimDisk,
+    pub(crate) clock: Clock,
+    /// How many nanoseconds of falling back the running process was spared; see [`Host::read_clock`].
+    spared: u64,
     /// The how-manieth process of this host runs, or ran last.
-    pub(super) life: u32,
+    pub(crate) life: u32,
     /// What its application asks for at the start of every life.
-    pub(super) routine: Vec<Command>,
+    pub(crate) routine: Vec<Command>,
     /// What came in and has not been taken in yet, in order.
-    pub(super) inbox: VecDeque<Input>,
+    pub(crate) inbox: VecDeque<Input>,
     /// The consequences of the step that is going on.
-    pub(super) effects: Effects,
+    pub(crate) effects: Effects,
     /// Whether a step is going on.
-    pub(super) busy: bool,
+    pub(crate) busy: bool,
     /// A step has ended while the process stood still.
-    pub(super) overdue: bool,
+    pub(crate) overdue: bool,
     /// Until when the process stands still.
-    pub(super) paused: Option<Moment>,
+    pub(crate) paused: Option<Moment>,
     /// For when the next tick is in the queue.
-    pub(super) tick: Option<Moment>,
+    pub(crate) tick: Option<Moment>,
     /// How the process ends if its disk ends it.
-    pub(super) doom: Ending,
+    pub(crate) doom: Ending,
     /// Ticks in a row that were followed by another one at once.
-    pub(super) restless: u32,
+    pub(crate) restless: u32,
     /// How many bits have rotted.
-    pub(super) rots: u64,
+    pub(crate) rots: u64,
     /// How often the power went.
-    pub(super) power_offs: u64,
+    pub(crate) power_offs: u64,
     /// Steps of all lives.
-    pub(super) steps: u64,
+    pub(crate) steps: u64,
     cpu: Meaning,
+    /// How often each kind of input was taken in.
+    taken: [u64; KINDS],
     lanes: [Lane; LANES],
 }
 
@@ -90,8 +95,23 @@ fn lane(task: &Task) -> usize {
     }
 }
 
+const KINDS: usize = LANES + 6;
+
+/// Which kind of input it is.
+fn kind(input: &Input) -> usize {
+    match input {
+        Input::Later(task) => lane(task),
+        Input::Start(_) => LANES,
+        Input::Receive(_) => LANES + 1,
+        Input::Severed(_) => LANES + 2,
+        Input::Submit(_) => LANES + 3,
+        Input::Tick => LANES + 4,
+        Input::Terminate => LANES + 5,
+    }
+}
+
 impl Host {
-    pub(super) fn new(node: Node, program: Program, disk: SimDisk, dice: Dice) -> Self {
+    pub(crate) fn new(node: Node, program: Program, disk: SimDisk, dice: Dice) -> Self {
         Self {
             node,
             condition: Condition::Down,
@@ -99,6 +119,7 @@ impl Host {
             process: None,
             disk,
             clock: Clock::default(),
+            spared: 0,
             life: 0,
             routine: Vec::new(),
             inbox: VecDeque::new(),
@@ -113,6 +134,7 @@ impl Host {
             power_offs: 0,
             steps: 0,
             cpu: dice.of("cpu").and(&node),
+            taken: [0; KINDS],
             lanes: std::array::from_fn(|lane| Lane {
                 delay: dice.of("later").and(&(node, lane)),
                 tasks: 0,
@@ -121,20 +143,48 @@ impl Host {
         }
     }
 
+    /// What the process believes the time is. It follows the host's clock, but never falls: what Kafka waits for it
+    /// mostly measures with a monotonic clock, and a process whose deadlines all lay an hour ahead would stand still
+    /// for an hour. The next process believes the host's clock as it then is.
+    pub(super) fn read_clock(&self, now: Moment) -> Time {
+        Time(self.clock.read(now).0.saturating_add(self.spared))
+    }
+
+    /// The first moment, not before `now`, at which the process will believe that it is `reading` or later.
+    pub(super) fn when(&self, reading: Time, now: Moment) -> Moment {
+        self.clock.when(Time(reading.0.saturating_sub(self.spared)), now)
+    }
+
+    /// Changes the clock under the process.
+    pub(super) fn change_clock(&mut self, now: Moment, change: impl FnOnce(&mut Clock)) {
+        let before = self.clock.read(now);
+        change(&mut self.clock);
+        self.spared += before.0.saturating_sub(self.clock.read(now).0);
+    }
+
     /// Whether the process can take something in now.
-    pub(super) fn is_free(&self) -> bool {
+    pub(crate) fn is_free(&self) -> bool {
         self.condition == Condition::Up && !self.busy && self.paused.is_none()
     }
 
-    /// What the next step costs in nanoseconds, beside its disk calls.
-    pub(super) fn draw_cpu(&mut self) -> u64 {
+    /// What the next step costs in nanoseconds, beside its disk calls. Drawn by what is taken in, so that one more
+    /// step of one kind moves no other.
+    pub(crate) fn draw_cpu(&mut self, input: &Input) -> u64 {
         self.steps += 1;
-        self.cpu.nth(self.steps).gen_range(5_000..=20_000)
+        let mut draw = if let Input::Receive(envelope) = input {
+            let asks = matches!(envelope.body, Body::Request(_));
+            self.cpu.and(&(self.life, envelope.from, envelope.channel, asks)).nth(envelope.correlation)
+        } else {
+            let kind = kind(input);
+            self.taken[kind] += 1;
+            self.cpu.and(&kind).nth(self.taken[kind])
+        };
+        draw.gen_range(5_000..=20_000)
     }
 
     /// When a task that is handed over `now` is taken up: mostly soon, sometimes after milliseconds, never before an
     /// earlier one of its kind (R147).
-    pub(super) fn draw_turn(&mut self, task: &Task, now: Moment) -> Moment {
+    pub(crate) fn draw_turn(&mut self, task: &Task, now: Moment) -> Moment {
         let lane = &mut self.lanes[lane(task)];
         lane.tasks += 1;
         let mut draw = lane.delay.nth(lane.tasks);
@@ -148,8 +198,9 @@ impl Host {
     }
 
     /// Forgets everything that the process had.
-    pub(super) fn empty(&mut self) {
+    pub(crate) fn empty(&mut self) {
         self.process = None;
+        self.spared = 0;
         self.inbox.clear();
         self.effects.clear();
         self.busy = false;

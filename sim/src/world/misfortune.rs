@@ -152,9 +152,9 @@ impl<O: Observer> World<O> {
                     self.network.impose(other, index, Rule::Cut);
                 }
             }
-            Fault::ClockSkew(_, nanos) => self.hosts[index].clock.skew(now, *nanos),
+            Fault::ClockSkew(_, nanos) => self.hosts[index].change_clock(now, |clock| clock.skew(now, *nanos)),
             Fault::ClockDrift(_, ppm) => self.hosts[index].clock.drift(now, i64::from(*ppm)),
-            Fault::ClockJump(_, nanos) => self.hosts[index].clock.jump(now, *nanos),
+            Fault::ClockJump(_, nanos) => self.hosts[index].change_clock(now, |clock| clock.jump(now, *nanos)),
             _ => self.spoil_disk(index, fault),
         }
         if matches!(fault, Fault::ClockSkew(..) | Fault::ClockDrift(..) | Fault::ClockJump(..)) {

@@ -4,9 +4,9 @@
 //! and knows no offset and no epoch beyond what facts say. A world is a value: a clone of it goes on exactly as it does.
 
 mod ambush;
-mod boot;
+pub(crate) mod boot;
 mod hands;
-mod hosts;
+pub(crate) mod hosts;
 mod label;
 mod misfortune;
 mod process;

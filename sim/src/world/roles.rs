@@ -76,7 +76,7 @@ impl<O: Observer> World<O> {
         self.cluster.consumer_ids().next().expect("the cluster has a consumer")
     }
 
-    /// All consumers, without the one that reads everything back.
+    /// All consumers, without those that read everything back.
     #[must_use]
     pub fn consumers(&self) -> Vec<ClientId> {
         self.cluster.consumer_ids().collect()
@@ -88,10 +88,16 @@ impl<O: Observer> World<O> {
         self.cluster.admin_id()
     }
 
-    /// The consumer that reads everything back; off until [`World::read_back`].
+    /// The consumer that reads the first topic back; off until [`World::read_back`].
     #[must_use]
     pub fn reader(&self) -> ClientId {
         self.cluster.reader_id()
+    }
+
+    /// The consumers that read everything back, one for each topic; off until [`World::read_back`].
+    #[must_use]
+    pub fn readers(&self) -> Vec<ClientId> {
+        self.cluster.reader_ids().collect()
     }
 
     /// Whether a process runs on the node, standing still or not.

@@ -197,7 +197,7 @@ impl<O: Observer> World<O> {
     fn go_on(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         if let Some(deadline) = host.process.as_ref().and_then(Machine::deadline) {
-            let at = host.clock.when(deadline, self.now);
+            let at = host.when(deadline, self.now);
             if at <= self.now {
                 host.restless += 1;
                 assert!(
@@ -225,7 +225,8 @@ impl<O: Observer> World<O> {
         let now = self.now;
         let host = &mut self.hosts[index];
         hermetic::mark(now, host.node);
-        let reading = host.clock.read(now);
+        let reading = host.read_clock(now);
+        let cpu = Duration::from_nanos(host.draw_cpu(&input));
         let process = host.process.as_mut().expect("a host that is up has a process");
         let result = process.step(reading, input, &mut host.disk, &mut host.effects);
         let ending = match result {
@@ -234,7 +235,7 @@ impl<O: Observer> World<O> {
             Err(Stop::Crashed) => Some(host.doom),
             Err(Stop::Storage(_)) => Some(Ending::StorageFailed),
         };
-        let cost = host.disk.take_cost(now) + Duration::from_nanos(host.draw_cpu());
+        let cost = host.disk.take_cost(now) + cpu;
         match ending {
             Some(how) => {
                 host.doom = Ending::Crashed;

@@ -116,8 +116,8 @@ fn memory_is_bounded_and_comes_back_when_a_batch_is_done() {
     accumulator.done(&batch);
     assert!(matches!(append(&mut accumulator, millis(10), 2, 3, 50), Append::Done { .. }));
     let (fits, too_large) = (payload(5, 300), payload(5, 400));
-    assert!(!accumulator.never_fits(millis(10), NewRecord { key: None, value: &fits }));
-    assert!(accumulator.never_fits(millis(10), NewRecord { key: None, value: &too_large }));
+    assert!(!accumulator.never_fits(NewRecord { key: None, value: &fits }));
+    assert!(accumulator.never_fits(NewRecord { key: None, value: &too_large }));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::disk::DiskError;
 use crate::log::batch::CONTROL;
 use crate::log::{AppendError, Batch, BatchBuilder, Loading, Log};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
+use crate::protocol::Trust;
 
 fn with(batch: &Batch, at: usize, field: &[u8]) -> Batch {
     let mut bytes = BytesMut::from(&batch.bytes()[..]);
@@ -79,7 +80,7 @@ fn the_largest_message_is_accepted_and_one_byte_more_is_not() {
     let size = batch(&["abcdef"]).size();
     for (limit, fits) in [(size, true), (size - 1, false)] {
         let config = crate::log::LogConfig { max_message_bytes: limit as u32, ..config(1_000) };
-        let loading = Loading { clean: false, recovery_point: EndOffset(0) };
+        let loading = Loading { clean: false, recovery_point: EndOffset(0), trust: Trust::AnyValidBatch };
         let (mut log, _) = Log::open(disk, &format!("t{limit}-0"), config, loading).expect("works");
         assert_eq!(lead(&mut log, disk, 0, &["abcdef"]).is_ok(), fits);
     }
@@ -130,7 +131,7 @@ fn nothing_is_synced_by_an_append_unless_flush_messages_says_so() {
 
     let disk = &mut FakeDisk::default();
     let config = crate::log::LogConfig { flush_messages: 3, ..config(1_000) };
-    let loading = Loading { clean: false, recovery_point: EndOffset(0) };
+    let loading = Loading { clean: false, recovery_point: EndOffset(0), trust: Trust::AnyValidBatch };
     let (mut log, _) = Log::open(disk, "t1-0", config, loading).expect("works");
     lead(&mut log, disk, 0, &["a", "b"]).expect("fine");
     assert_eq!(log.recovery_point(), EndOffset(0));

@@ -12,7 +12,7 @@ const PAGE: usize = 16;
 
 /// What the call in which the process dies still does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Death {
+pub(crate) enum Death {
     Before,
     /// Only an append can be half done.
     Torn,
@@ -20,18 +20,18 @@ pub(super) enum Death {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct FakeDisk {
+pub(crate) struct FakeDisk {
     contents: Vec<Content>,
     names: BTreeMap<String, FileId>,
     durable_names: BTreeMap<String, FileId>,
     pending: Vec<NameChange>,
     /// Every call that changes something, in words.
-    pub(super) journal: Vec<String>,
-    pub(super) calls: u64,
+    pub(crate) journal: Vec<String>,
+    pub(crate) calls: u64,
     die_in: Option<(u64, Death)>,
     dead: bool,
     /// What every call that changes something answers, if anything.
-    pub(super) failing: Option<DiskError>,
+    pub(crate) failing: Option<DiskError>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -48,18 +48,18 @@ enum NameChange {
 }
 
 impl FakeDisk {
-    pub(super) fn die_in(&mut self, call: u64, death: Death) {
+    pub(crate) fn die_in(&mut self, call: u64, death: Death) {
         self.die_in = Some((call, death));
     }
 
     /// The next process starts. The page cache is still there.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.die_in = None;
         self.dead = false;
     }
 
     /// The power goes and comes back. `dice` decides what was written of what was not synced.
-    pub(super) fn power_off(&mut self, dice: u64) {
+    pub(crate) fn power_off(&mut self, dice: u64) {
         let mut dice = Dice(dice);
         for change in std::mem::take(&mut self.pending) {
             if dice.coin() {
@@ -76,7 +76,7 @@ impl FakeDisk {
     }
 
     /// The power goes and nothing that was not synced had been written yet.
-    pub(super) fn power_off_losing_all(&mut self) {
+    pub(crate) fn power_off_losing_all(&mut self) {
         self.pending.clear();
         self.names.clone_from(&self.durable_names);
         for content in &mut self.contents {
@@ -85,16 +85,16 @@ impl FakeDisk {
         self.restart();
     }
 
-    pub(super) fn content(&self, path: &str) -> Option<Vec<u8>> {
+    pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
         Some(self.contents[self.names.get(path)?.0 as usize].now.clone())
     }
 
-    pub(super) fn text(&self, path: &str) -> Option<String> {
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
         self.content(path).map(|bytes| String::from_utf8(bytes).expect("text"))
     }
 
     /// Puts a file there as if it had always been.
-    pub(super) fn plant(&mut self, path: &str, bytes: impl Into<Vec<u8>>) {
+    pub(crate) fn plant(&mut self, path: &str, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
         let file = FileId(self.contents.len() as u64);
         self.contents.push(Content { now: bytes.clone(), durable: bytes });
@@ -103,14 +103,14 @@ impl FakeDisk {
     }
 
     /// Changes a file behind everybody's back.
-    pub(super) fn rot(&mut self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn rot(&mut self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let file = self.names[path];
         let content = &mut self.contents[file.0 as usize];
         change(&mut content.now);
         content.durable.clone_from(&content.now);
     }
 
-    pub(super) fn paths(&self) -> Vec<&str> {
+    pub(crate) fn paths(&self) -> Vec<&str> {
         self.names.keys().map(String::as_str).collect()
     }
 
@@ -318,10 +318,10 @@ impl NameChange {
 }
 
 /// SplitMix64.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(super) u64);
 
 impl Dice {
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

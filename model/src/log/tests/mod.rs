@@ -3,7 +3,7 @@
 mod appends;
 mod batches;
 mod checkpoints;
-mod disk;
+pub(crate) mod disk;
 mod epochs;
 mod programs;
 mod reads;
@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use self::disk::FakeDisk;
 use super::{AppendError, Appended, Batch, BatchBuilder, BatchId, Loading, Log, LogConfig, Recovery};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
+use crate::protocol::Trust;
 
 const DIRECTORY: &str = "t1-0";
 
@@ -45,7 +46,7 @@ fn config(segment_bytes: u64) -> LogConfig {
 }
 
 fn open(disk: &mut FakeDisk, segment_bytes: u64, clean: bool, recovery_point: u64) -> (Log, Recovery) {
-    let loading = Loading { clean, recovery_point: EndOffset(recovery_point) };
+    let loading = Loading { clean, recovery_point: EndOffset(recovery_point), trust: Trust::AnyValidBatch };
     Log::open(disk, DIRECTORY, config(segment_bytes), loading).expect("the disk works")
 }
 

@@ -9,6 +9,7 @@ use super::{DIRECTORY, batch, config, epochs, read_all, together};
 use crate::disk::DiskError;
 use crate::log::{AppendError, Batch, Batches, Loading, Log, Recovery};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
+use crate::protocol::Trust;
 
 const SEGMENT_BYTES: u64 = 400;
 
@@ -88,7 +89,7 @@ impl Plain {
 }
 
 fn open(disk: &mut FakeDisk, clean: bool, recovery_point: u64) -> Result<(Log, Recovery), DiskError> {
-    let loading = Loading { clean, recovery_point: EndOffset(recovery_point) };
+    let loading = Loading { clean, recovery_point: EndOffset(recovery_point), trust: Trust::AnyValidBatch };
     Log::open(disk, DIRECTORY, config(SEGMENT_BYTES), loading)
 }
 

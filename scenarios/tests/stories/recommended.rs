@@ -67,7 +67,7 @@ fn one_fault_of_every_kind_costs_no_acknowledged_record() {
         };
         let outcome = run(&plan);
         assert_eq!(outcome.verdict(), Verdict::Held, "{fault}: {:?} {:?}", outcome.violations, outcome.panicked);
-        assert_eq!(outcome.lost.records, 0, "{fault}");
+        assert_eq!(outcome.lost.lost, 0, "{fault}");
         assert!(outcome.measures.counts.faults >= 1, "{fault} struck");
         let counts = outcome.measures.counts;
         assert!(counts.acked > counts.sent / 4, "{fault}: the cluster went on: {counts:?}");

@@ -131,15 +131,21 @@ fn a_leader_that_stands_still_for_longer_than_its_session_is_replaced() {
 #[test]
 fn clocks_that_are_wrong_by_hours_and_run_wrong_cost_nothing() {
     use sim::fault::{Fault, Target};
-    let hour = 3_600_000_000_000_i64;
+    const HOUR: i64 = 3_600_000_000_000;
     scenario(three(), |w| {
-        w.inflict(&Fault::ClockSkew(w.leader().into(), 3 * hour));
-        w.inflict(&Fault::ClockSkew(w.followers()[0].into(), -2 * hour));
+        // A process whose clock is set back stands still until it has caught up, so clocks are set back while it is down.
+        for (broker, hours) in w.brokers().into_iter().zip([3, -2, 5]) {
+            w.produce(5);
+            w.crash(broker);
+            w.inflict(&Fault::ClockSkew(broker.into(), hours * HOUR));
+            w.restart(broker);
+            w.settle();
+        }
         w.inflict(&Fault::ClockDrift(w.followers()[1].into(), 50_000));
         w.produce(20);
-        w.inflict(&Fault::ClockJump(Target::Leader(0), -hour));
+        w.inflict(&Fault::ClockJump(Target::Leader(0), HOUR));
         w.produce(20);
-        w.inflict(&Fault::ClockJump(Target::Controller, hour));
+        w.inflict(&Fault::ClockJump(Target::Controller, HOUR));
         w.produce(20);
         w.crash(w.leader());
         w.produce(20);

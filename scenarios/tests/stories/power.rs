@@ -36,7 +36,7 @@ fn the_power_loss_of_all_within_the_flush_window_may_lose_records_and_breaks_no_
         w.produce(10);
     });
     told.sometimes("all lost power", |fact| seen::stopped(fact, Ending::PoweredOff));
-    let lost: Vec<u64> = told.runs().iter().map(|(_, outcome)| outcome.lost.records).collect();
+    let lost: Vec<u64> = told.runs().iter().map(|(_, outcome)| outcome.lost.lost).collect();
     assert!(lost.iter().any(|&lost| lost > 0), "nothing was flushed, so some seed loses something: {lost:?}");
 }
 
@@ -51,6 +51,6 @@ fn what_was_flushed_survives_the_power_loss_of_all() {
         w.quiet();
     });
     for (seed, outcome) in told.runs() {
-        assert_eq!(outcome.lost.records, 0, "seed {seed}");
+        assert_eq!(outcome.lost.lost, 0, "seed {seed}");
     }
 }

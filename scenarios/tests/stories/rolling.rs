@@ -53,7 +53,7 @@ fn several_topics_and_partitions_are_kept_apart_and_all_survive() {
         w.quiet();
     });
     for (seed, outcome) in told.runs() {
-        assert_eq!(outcome.lost.records, 0, "seed {seed}");
+        assert_eq!(outcome.lost.lost, 0, "seed {seed}");
         let led: std::collections::BTreeSet<_> = outcome
             .trace
             .iter()

@@ -1,0 +1,15 @@
+//! What a broker promises, rule by rule: one broker, or two or three, driven by hand on a disk that forgets.
+
+mod cluster;
+
+mod fetching;
+mod following;
+mod leading;
+mod lifecycle;
+mod obeying;
+mod parking;
+mod producing;
+mod proposing;
+mod serving;
+mod stage;
+

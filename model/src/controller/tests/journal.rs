@@ -1,0 +1,364 @@
+//! What is decided stays decided, and brokers read it: C8, C14, C19, C26, C27, C31, C45.
+
+use std::time::Duration;
+
+use super::bench::{Bench, NOTHING, TO_SHUT_DOWN, fetch_from, topic};
+use super::disk::Death;
+use crate::config::{BrokerConfig, ControllerConfig};
+use crate::event::Event;
+use crate::log::Batches;
+use crate::machine::{Input, Machine, Severed, Stop};
+use crate::metadata::{Image, MetadataRecord};
+use crate::names::{BrokerId, ClientId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, TopicId};
+use crate::protocol::Protocol;
+use crate::wire::{
+    BrokerRegistrationRequest, Channel, ConnectionId, CreateTopicsRequest, DivergingEpoch, ErrorCode, FetchPartition,
+    FetchRequest, FetchResponse, MetadataRequest, Request, Response,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The records in a response, and where they are.
+fn records(response: &FetchResponse) -> Vec<(Offset, MetadataRecord)> {
+    let batches = Batches::new(response.partitions[0].records.clone()).map(Result::unwrap);
+    let records = batches.flat_map(|batch| {
+        assert!(batch.is_valid());
+        batch.records().map(Result::unwrap).collect::<Vec<_>>()
+    });
+    records.map(|record| (record.offset, MetadataRecord::decode(&record.value.unwrap()).unwrap())).collect()
+}
+
+#[test]
+fn the_records_of_one_event_are_one_batch() {
+    let mut bench = Bench::with_brokers(3, 4);
+    let before = bench.batches().len();
+    bench.fence(1);
+    let batches = bench.batches();
+    assert_eq!(batches.len(), before + 1, "C31");
+    assert_eq!(batches.last().unwrap().1, 5, "four partitions, then the fence (R92)");
+}
+
+#[test]
+fn each_life_leads_in_the_next_epoch_and_says_so() {
+    let mut bench = Bench::with_brokers(2, 1);
+    for epoch in 1..4 {
+        bench.restart();
+        let led = Event::ControllerLed { epoch: LeaderEpoch(epoch) };
+        assert_eq!(bench.notes.iter().filter(|&event| *event == led).count(), 1);
+        let last = bench.records.last();
+        assert_eq!(last, Some(&MetadataRecord::LeaderChange { epoch: LeaderEpoch(epoch) }), "C14");
+        assert_eq!(bench.batches().last().unwrap().2, LeaderEpoch(epoch));
+    }
+}
+
+#[test]
+fn a_controller_that_comes_back_knows_what_it_knew() {
+    let mut bench = Bench::with_brokers(3, 4);
+    bench.fence(2);
+    let (before, end) = (bench.image().clone(), bench.image().end);
+    bench.restart();
+    assert_eq!(Image { end, ..bench.image().clone() }, before);
+    assert_eq!(bench.image().end.0, end.0 + 1, "the leader change");
+}
+
+#[test]
+fn what_was_told_is_on_the_disk_though_the_power_fails() {
+    let mut bench = Bench::with_brokers(3, 4);
+    bench.fence(2);
+    for torn in [false, true] {
+        let before = bench.told.clone();
+        bench.disk.power_cut(torn);
+        bench.restart();
+        assert_eq!(Image { end: before.end, ..bench.image().clone() }, before);
+    }
+}
+
+/// A little history: everything that a controller ever writes, each with its answer.
+fn live(bench: &mut Bench) -> Result<(), Stop> {
+    let register = |id: u32| {
+        let (broker, incarnation) = (BrokerId(id), Incarnation(u64::from(id)));
+        (
+            BrokerId(id),
+            Request::BrokerRegistration(BrokerRegistrationRequest { broker, incarnation, previous_broker_epoch: None }),
+        )
+    };
+    bench.try_ask(9, BrokerId(1).into(), Request::Fetch(fetch_from(1, SECOND)))?;
+    for id in [1, 2, 3] {
+        let (from, request) = register(id);
+        bench.try_ask(1, from.into(), request)?;
+        let answer = heartbeat(bench, id, NOTHING)?;
+        assert!(!answer);
+    }
+    let create = Request::CreateTopics(CreateTopicsRequest { topics: vec![topic("t", 2, 3)] });
+    bench.try_ask(1, ClientId(0).into(), create)?;
+    let end = bench.image().end.0;
+    bench.try_ask(8, BrokerId(1).into(), Request::Fetch(fetch_from(end, SECOND)))?;
+    let altered = crate::wire::AlterPartitionRequest {
+        broker: BrokerId(1),
+        broker_epoch: bench.epoch(1),
+        partitions: vec![bench.proposal(&[1, 3])],
+    };
+    bench.try_ask(1, BrokerId(1).into(), Request::AlterPartition(altered))?;
+    heartbeat(bench, 1, TO_SHUT_DOWN)?;
+    bench.now = bench.now + SECOND;
+    bench.step(Input::Tick)
+}
+
+/// Whether the broker is told that it is fenced.
+fn heartbeat(bench: &mut Bench, id: u32, wish: super::bench::Wish) -> Result<bool, Stop> {
+    let request = crate::wire::BrokerHeartbeatRequest {
+        broker: BrokerId(id),
+        broker_epoch: bench.epoch(id),
+        metadata_offset: bench.image().end,
+        want_fence: wish.fence,
+        want_shut_down: wish.shut_down,
+    };
+    match bench.try_ask(1, BrokerId(id).into(), Request::BrokerHeartbeat(request))? {
+        Some(Response::BrokerHeartbeat(answer)) => Ok(answer.is_fenced),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Every crash point of a life and of the start after it; the page cache kept, lost, or lost in part.
+#[test]
+fn no_crash_makes_what_was_answered_disappear_or_what_was_written_go_untold() {
+    // Segments so small that they roll in between.
+    let config = ControllerConfig { metadata_log_segment_bytes: 12, ..ControllerConfig::default() };
+    let fresh = Bench::of(config, BrokerConfig::default(), Protocol::LATEST);
+    let mut unharmed = fresh.clone();
+    live(&mut unharmed).unwrap();
+    let (first, last) = (fresh.disk.calls() + 1, unharmed.disk.calls());
+    assert!(last - first > 20, "there are crash points to try, not {}", last - first);
+    let mut survived_untold = 0;
+    for (call, after) in (first..=last).flat_map(|call| [(call, false), (call, true)]) {
+        for power in [None, Some(false), Some(true)] {
+            let mut bench = fresh.clone();
+            bench.disk.die(Death { call, after });
+            assert_eq!(live(&mut bench), Err(Stop::Crashed));
+            let told = bench.told.clone();
+            if let Some(torn) = power {
+                bench.disk.power_cut(torn);
+            }
+            bench.restart();
+            // The bench sees to it that no offset was left out, and that none has changed.
+            assert_eq!(bench.told, *bench.image(), "call {call}, after {after}, power {power:?}");
+            assert!(bench.told.end > told.end);
+            survived_untold += u32::from(bench.told.end.0 > told.end.0 + 1);
+        }
+    }
+    assert!(survived_untold > 0, "sometimes a record survives of which nobody was told");
+}
+
+#[test]
+fn a_start_may_be_cut_short_anywhere_and_often() {
+    let mut bench = Bench::with_brokers(2, 1);
+    for nth in 0..60 {
+        let death = Death { call: bench.disk.calls() + 1 + nth, after: nth % 2 == 0 };
+        bench.disk.restart();
+        bench.disk.die(death);
+        let started = bench.start();
+        if nth % 3 == 0 {
+            bench.disk.power_cut(nth % 2 == 1);
+        }
+        if started.is_ok() {
+            break;
+        }
+        assert!(nth < 59, "a start has fewer calls");
+    }
+    bench.restart();
+    assert_eq!(bench.told, *bench.image());
+}
+
+#[test]
+fn a_log_that_is_not_metadata_stops_the_process_and_is_no_panic() {
+    let mut bench = Bench::new();
+    let journal = &mut bench.controller.reign.as_mut().unwrap().journal;
+    journal.append_raw(&mut bench.disk, b"not json");
+    bench.disk.restart();
+    assert!(matches!(bench.start(), Err(Stop::Storage(_))));
+}
+
+#[test]
+fn an_observer_reads_everything_from_where_it_is() {
+    let mut bench = Bench::with_brokers(2, 3);
+    let end = bench.image().end;
+    for place in 0..end.0 {
+        let response = bench.fetch(9, fetch_from(place, SECOND)).unwrap();
+        let part = &response.partitions[0];
+        assert_eq!(
+            (part.error, part.high_watermark, part.log_start),
+            (ErrorCode::None, Some(end), Some(EndOffset::ZERO))
+        );
+        let read = records(&response);
+        assert!(read[0].0 <= Offset(place), "the first batch contains what was asked for (L70)");
+        assert_eq!(read.last().unwrap().0.end(), end);
+        for (offset, record) in read {
+            assert_eq!(record, bench.records[usize::try_from(offset.0).unwrap()]);
+        }
+    }
+}
+
+#[test]
+fn an_observer_builds_the_same_image_batch_by_batch() {
+    let mut bench = Bench::with_brokers(3, 3);
+    bench.fence(1);
+    bench.restart();
+    let mut image = Image::default();
+    while image.end < bench.image().end {
+        let mut request = fetch_from(image.end.0, SECOND);
+        // Too little for any batch, so one comes at a time.
+        request.max_bytes = 1;
+        let response = bench.fetch(9, request).unwrap();
+        assert_eq!(Batches::new(response.partitions[0].records.clone()).count(), 1);
+        for (offset, record) in records(&response) {
+            image.apply(offset, &record);
+        }
+    }
+    assert_eq!(image, *bench.image());
+}
+
+#[test]
+fn an_observer_at_the_end_waits_and_is_woken_by_the_next_record() {
+    let mut bench = Bench::with_brokers(2, 1);
+    let end = bench.image().end;
+    assert_eq!(bench.fetch(9, fetch_from(end.0, SECOND)), None);
+    let fetch = bench.last_correlation();
+    bench.register(7, 7);
+    let Some(Response::Fetch(response)) = bench.answer_to(fetch) else { panic!("not woken") };
+    assert_eq!(records(&response).last().unwrap().0, end.next());
+    assert_eq!(response.partitions[0].high_watermark, Some(EndOffset(end.0 + 1)));
+    let answer = bench.sent.iter().find(|envelope| envelope.correlation == fetch).unwrap();
+    assert_eq!((answer.connection, answer.to), (ConnectionId(9), BrokerId(1).into()));
+}
+
+#[test]
+fn an_observer_that_waited_long_enough_is_answered_with_nothing() {
+    let config = ControllerConfig { metadata_max_idle_interval: Duration::ZERO, ..ControllerConfig::default() };
+    let mut bench = Bench::of(config, BrokerConfig::default(), Protocol::LATEST);
+    let end = bench.image().end;
+    assert_eq!(bench.fetch(9, fetch_from(end.0, SECOND)), None);
+    let fetch = bench.last_correlation();
+    bench.pass_ms(999);
+    assert_eq!(bench.answer_to(fetch), None);
+    bench.pass_ms(1);
+    let Some(Response::Fetch(response)) = bench.answer_to(fetch) else { panic!("not answered") };
+    let part = &response.partitions[0];
+    assert_eq!((part.error, part.high_watermark, part.records.len()), (ErrorCode::None, Some(end), 0));
+    assert!(bench.fetch(9, fetch_from(end.0, Duration::ZERO)).is_some(), "one that will not wait is answered at once");
+}
+
+#[test]
+fn an_observer_whose_connection_is_gone_is_forgotten() {
+    let mut bench = Bench::with_brokers(2, 1);
+    let end = bench.image().end;
+    assert_eq!(bench.fetch(9, fetch_from(end.0, SECOND)), None);
+    let gone = bench.last_correlation();
+    assert_eq!(bench.fetch(10, fetch_from(end.0, SECOND)), None);
+    let kept = bench.last_correlation();
+    let severed = Severed { peer: BrokerId(1).into(), channel: Channel::Metadata, connection: ConnectionId(9) };
+    bench.step(Input::Severed(severed)).unwrap();
+    bench.pass_ms(2_000);
+    assert_eq!(bench.answer_to(gone), None);
+    assert!(bench.answer_to(kept).is_some());
+}
+
+#[test]
+fn an_observer_that_cannot_be_served_is_told_why() {
+    let mut bench = Bench::with_brokers(2, 1);
+    let end = bench.image().end;
+    let mut ask = |part: FetchPartition| {
+        let request = FetchRequest { partitions: vec![part], ..fetch_from(0, SECOND) };
+        let response = bench.fetch(9, request).expect("an error is answered at once");
+        let part = response.partitions.into_iter().next().unwrap();
+        assert!(part.records.is_empty());
+        (part.error, part.high_watermark, part.diverging_epoch)
+    };
+    let at = |place| fetch_from(place, SECOND).partitions[0];
+    let range = (ErrorCode::OffsetOutOfRange, None, None);
+    assert_eq!(ask(at(end.0 + 1)), range);
+    let elsewhere = Partition { topic: TopicId(3), index: 0 };
+    let unknown = (ErrorCode::UnknownTopicOrPartition, None, None);
+    assert_eq!(ask(FetchPartition { partition: elsewhere, ..at(0) }), unknown);
+    // It has heard of a later leader: this disk is not the one that the cluster began with.
+    let later = (ErrorCode::UnknownLeaderEpoch, None, None);
+    assert_eq!(ask(FetchPartition { current_leader_epoch: Some(LeaderEpoch(1)), ..at(0) }), later);
+    assert_eq!(ask(FetchPartition { last_fetched_epoch: Some(LeaderEpoch(1)), ..at(end.0) }), range);
+    // It has more of an epoch than there ever was.
+    let diverging = Some(DivergingEpoch { epoch: LeaderEpoch(0), end });
+    let beyond = FetchPartition { last_fetched_epoch: Some(LeaderEpoch(0)), ..at(end.0 + 1) };
+    assert_eq!(ask(beyond), (ErrorCode::None, Some(end), diverging), "C19");
+}
+
+#[test]
+fn an_observer_that_knows_an_older_epoch_is_served() {
+    let mut bench = Bench::with_brokers(2, 1);
+    let end = bench.image().end;
+    bench.restart();
+    let mut request = fetch_from(end.0, SECOND);
+    request.partitions[0].current_leader_epoch = Some(LeaderEpoch(0));
+    request.partitions[0].last_fetched_epoch = Some(LeaderEpoch(0));
+    let response = bench.fetch(9, request).unwrap();
+    assert_eq!(records(&response), [(end.next(), MetadataRecord::LeaderChange { epoch: LeaderEpoch(1) })]);
+}
+
+#[test]
+fn the_log_moves_though_nothing_happens() {
+    let mut bench = Bench::new();
+    let no_ops = |bench: &Bench| bench.records.iter().filter(|&record| *record == MetadataRecord::NoOp).count();
+    bench.pass_ms(499);
+    assert_eq!(no_ops(&bench), 0);
+    bench.pass_ms(1);
+    assert_eq!(no_ops(&bench), 1);
+    bench.pass_ms(60_000);
+    assert_eq!(no_ops(&bench), 121, "C27");
+}
+
+#[test]
+fn the_log_stands_still_where_it_is_told_to() {
+    let config = ControllerConfig { metadata_max_idle_interval: Duration::ZERO, ..ControllerConfig::default() };
+    let mut bench = Bench::of(config, BrokerConfig::default(), Protocol::LATEST);
+    bench.pass_ms(60_000);
+    assert_eq!(bench.records.len(), 1);
+}
+
+#[test]
+fn a_controller_that_was_not_started_does_nothing() {
+    let mut bench = Bench::new();
+    bench.controller.reign = None;
+    assert_eq!(bench.controller.deadline(), None);
+    let sent = bench.sent.len();
+    let epoch = Request::Fetch(fetch_from(0, SECOND));
+    assert_eq!(bench.ask_over(1, BrokerId(1).into(), epoch), None);
+    bench.step(Input::Tick).unwrap();
+    assert_eq!(bench.sent.len(), sent);
+}
+
+#[test]
+fn what_a_controller_does_not_serve_costs_the_asker_its_connection() {
+    let mut bench = Bench::new();
+    let asked = Request::Metadata(MetadataRequest { topics: Vec::new() });
+    assert_eq!(bench.ask_over(5, ClientId(1).into(), asked), None);
+    let closed = Severed { peer: ClientId(1).into(), channel: Channel::Lifecycle, connection: ConnectionId(5) };
+    assert_eq!(bench.closed, [closed]);
+}
+
+#[test]
+fn a_controller_that_is_told_to_stop_stops() {
+    let mut bench = Bench::with_brokers(2, 1);
+    let before = bench.told.clone();
+    bench.step(Input::Terminate).unwrap();
+    assert!(bench.exited);
+    bench.disk.power_cut(false);
+    bench.restart();
+    assert_eq!(Image { end: before.end, ..bench.image().clone() }, before);
+}
+
+#[test]
+fn a_disk_without_room_ends_the_process() {
+    let mut bench = Bench::new();
+    bench.disk.fill();
+    let request =
+        BrokerRegistrationRequest { broker: BrokerId(1), incarnation: Incarnation(1), previous_broker_epoch: None };
+    let answer = bench.try_ask(1, BrokerId(1).into(), Request::BrokerRegistration(request));
+    assert_eq!(answer, Err(Stop::Storage(crate::disk::DiskError::NoSpace)), "R115");
+}

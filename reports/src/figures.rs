@@ -1,0 +1,109 @@
+//! Which pictures a report has, and what they are made of.
+//!
+//! Turns findings into the numbers that a chart takes; draws nothing itself.
+
+use std::collections::BTreeMap;
+
+use model::config::Acks;
+use scenarios::measure::Histogram;
+use scenarios::run::run_traced;
+
+use crate::campaign::Order;
+use crate::chart::{self, Cell, Curve, Edge};
+use crate::findings::Findings;
+use crate::report::Figure;
+use crate::telling;
+
+/// Curves that can be told apart in one picture; the last one is for all others together.
+const CURVES: usize = 6;
+
+/// All pictures of a campaign.
+pub(crate) fn figures(order: &Order, findings: &Findings) -> Vec<Figure> {
+    let mut figures = vec![commit_latency(findings), cliff(findings), unavailability(findings)];
+    figures.extend(timeline(order));
+    figures
+}
+
+fn commit_latency(findings: &Findings) -> Figure {
+    let latency = &findings.total.measures.commit_latency;
+    let name = |acks: Acks| match acks {
+        Acks::None => "acks=0",
+        Acks::Leader => "acks=1",
+        Acks::All => "acks=all",
+    };
+    // The strongest promise first, as it is the one that most read.
+    let curves: Vec<_> = latency.iter().rev().map(|(acks, samples)| curve(name(*acks).to_owned(), samples)).collect();
+    Figure {
+        file: "figures/commit-latency.svg".to_owned(),
+        caption: "How long a record took from send to the completion of its future, by acks, over all runs: faults, \
+                  retries and waiting for an in-sync set included. With acks=0 nobody is waited for: a future completes \
+                  as soon as the batch is sent."
+            .to_owned(),
+        svg: chart::distribution("Commit latency by acks", "from send to acknowledgement, simulated time", &curves),
+    }
+}
+
+fn cliff(findings: &Findings) -> Figure {
+    let mut edges: BTreeMap<u32, Vec<Cell>> = BTreeMap::new();
+    for (&(replicas, destroyed), &(runs, lossy)) in &findings.cliff {
+        edges.entry(replicas).or_default().push(Cell { destroyed, runs, lossy });
+    }
+    let edges: Vec<_> = edges.into_iter().map(|(replicas, cells)| Edge { replicas, cells }).collect();
+    Figure {
+        file: "figures/cliff.svg".to_owned(),
+        caption: "The share of runs of the scenario cliff that lost a committed record, against how many brokers were \
+                  destroyed for good, from a full in-sync set; a line for each replication factor, drawn a little apart. \
+                  Up to N-1 nothing may be lost; at N the loss is certain, and promised away by nobody."
+            .to_owned(),
+        svg: chart::cliff("The N-1 cliff: loss against brokers destroyed", &edges),
+    }
+}
+
+fn unavailability(findings: &Findings) -> Figure {
+    let mut samples: Vec<(&str, &Histogram)> = findings
+        .scenarios
+        .iter()
+        .map(|(scenario, sum)| (scenario.name, &sum.measures.unavailability))
+        .filter(|(_, histogram)| histogram.count() > 0)
+        .collect();
+    // Those with the most samples have curves of their own; among equals the order of the catalogue decides.
+    samples.sort_by_key(|(_, histogram)| std::cmp::Reverse(histogram.count()));
+    let own = if samples.len() > CURVES { CURVES - 1 } else { samples.len() };
+    let mut curves: Vec<_> = samples[..own].iter().map(|(name, samples)| curve((*name).to_owned(), samples)).collect();
+    if own < samples.len() {
+        let mut others = Histogram::default();
+        samples[own..].iter().for_each(|(_, histogram)| others.add(histogram));
+        curves.push(curve(format!("{} others", samples.len() - own), &others));
+    }
+    Figure {
+        file: "figures/unavailability.svg".to_owned(),
+        caption: "How long a partition had no leader after the process of its leader ended, by scenario. After a crash \
+                  the session must time out first; an orderly shutdown hands its leaderships over before it ends."
+            .to_owned(),
+        svg: chart::distribution(
+            "Unavailability after the end of a leader",
+            "until the next leader leads, simulated time",
+            &curves,
+        ),
+    }
+}
+
+fn curve(name: String, samples: &Histogram) -> Curve {
+    Curve { name, samples: samples.count(), steps: samples.steps().collect() }
+}
+
+/// The first run of all, drawn: what a run looks like, whether anything broke or not.
+fn timeline(order: &Order) -> Option<Figure> {
+    let (scenario, seed) = order.nth(0);
+    let plan = order.plan(scenario, seed).ok()?;
+    let svg = telling::timeline(&plan, &run_traced(&plan));
+    (!svg.is_empty()).then(|| Figure {
+        file: "figures/timeline.svg".to_owned(),
+        caption: format!(
+            "One run: the scenario {}, seed {seed}. For each broker the ribbon says when it was in the in-sync set and \
+             when it led, in which epoch; below, how far its log and its high watermark came. Numbers are the faults.",
+            plan.scenario
+        ),
+        svg,
+    })
+}

@@ -1,0 +1,369 @@
+//! Logs, leaders, epochs, in-sync sets, high watermarks, progress.
+
+use model::event::Event;
+use model::names::{BrokerEpoch, EndOffset, LeaderEpoch};
+use sim::fact::{Chapter, Ending};
+use sim::fault::Fault;
+
+use crate::check::play::{B1, B2, B3, P, Play, Q, batch, one};
+use crate::guarantee::Guarantee;
+
+#[test]
+fn log_matching_a_follower_has_what_its_leader_wrote() {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    play.holds();
+    play.appended(B1, one(1, 0, 8));
+    play.replicated(B2, one(1, 0, 9));
+    play.breaks("log-matching/same-offset-and-epoch-other-record");
+}
+
+#[test]
+fn log_matching_the_same_record_has_the_same_past() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.replicated(B2, one(0, 0, 7));
+    play.elect(Some(B2), &[B2, B3]);
+    play.led(B2, (1, 1), 0, &[B2, B3]);
+    play.appended(B2, one(1, 1, 8));
+    play.appended(B1, one(1, 0, 9));
+    let mut cut_too_high = play.clone();
+    play.followed(B1, (1, 1), B2);
+    play.truncated(B1, 1, 1);
+    play.replicated(B1, one(1, 1, 8));
+    play.holds();
+    cut_too_high.appended(B2, one(2, 1, 10));
+    cut_too_high.followed(B1, (1, 1), B2);
+    cut_too_high.replicated(B1, one(2, 1, 10));
+    cut_too_high.breaks("log-matching/same-offset-and-epoch-other-past");
+}
+
+#[test]
+fn log_matching_logs_have_no_holes() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.appended(B1, one(2, 0, 8));
+    play.breaks("log-matching/hole-in-log");
+}
+
+#[test]
+fn log_matching_logs_are_the_same_below_high_watermarks() {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    play.follower_high_watermark(B2, 0, 1);
+    play.holds();
+    play.truncated(B3, 0, 0);
+    play.breaks("leader-completeness/in-sync-replica-cut-committed-record");
+    play.elect(Some(B3), &[B3, B2]);
+    play.appended(B3, one(0, 1, 9));
+    play.follower_high_watermark(B3, 1, 1);
+    play.breaks("log-matching/differs-below-high-watermark");
+}
+
+#[test]
+fn nothing_made_up_a_follower_has_only_what_a_leader_wrote() {
+    let mut play = Play::new();
+    play.replicated(B2, one(0, 0, 7));
+    play.breaks("nothing-made-up/record-from-nowhere");
+}
+
+#[test]
+fn one_leader_nobody_else_writes_in_an_epoch() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.holds();
+    assert!(play.exercised(Guarantee::OneLeader) > 0);
+    play.appended(B2, one(0, 0, 8));
+    play.breaks("one-leader/two-leaders-in-epoch");
+}
+
+#[test]
+fn one_leader_whoever_leads_was_named() {
+    let mut play = Play::new();
+    play.elect(Some(B2), &[B2, B3]);
+    play.led(B3, (1, 1), 0, &[B2, B3]);
+    play.breaks("one-leader/leads-without-mandate");
+}
+
+#[test]
+fn leader_completeness_who_joins_has_everything() {
+    let mut play = Play::new();
+    play.change_isr(&[B1, B2]);
+    play.isr_known(B1, (0, 1), &[B1, B2], &[B1, B2]);
+    play.appended(B1, one(0, 0, 7));
+    play.replicated(B2, one(0, 0, 7));
+    play.high_watermark(B1, 0, 1);
+    let mut too_early = play.clone();
+    play.replicated(B3, one(0, 0, 7));
+    play.change_isr(&[B1, B2, B3]);
+    play.holds();
+    too_early.change_isr(&[B1, B2, B3]);
+    too_early.breaks("leader-completeness/newcomer-lacks-committed-record");
+}
+
+#[test]
+fn leader_completeness_an_in_sync_replica_does_not_cut_what_is_committed() {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    play.appended(B1, one(1, 0, 8));
+    play.replicated(B2, one(1, 0, 8));
+    play.truncated(B2, 0, 1);
+    play.holds();
+    play.truncated(B2, 0, 0);
+    play.breaks("leader-completeness/in-sync-replica-cut-committed-record");
+}
+
+#[test]
+fn in_sync_set_the_leader_is_in_it() {
+    let mut play = Play::new();
+    play.elect(Some(B2), &[B1, B3]);
+    play.breaks("in-sync-set/leader-not-in-isr");
+    let mut play = Play::new();
+    play.change_isr(&[]);
+    play.breaks("in-sync-set/isr-malformed");
+}
+
+#[test]
+fn in_sync_set_a_leader_waits_for_all_of_it() {
+    let mut play = Play::new();
+    play.isr_known(B1, (0, 0), &[B1, B2, B3], &[B1, B2, B3]);
+    play.holds();
+    let mut at_once = play.clone();
+    at_once.isr_known(B1, (0, 0), &[B1, B2, B3], &[B1, B2]);
+    at_once.breaks("in-sync-set/leader-does-not-wait-for-member");
+    play.change_isr(&[B1]);
+    play.isr_known(B1, (0, 1), &[B1], &[B1]);
+    play.holds();
+    play.change_isr(&[B1, B2]);
+    play.isr_known(B1, (0, 2), &[B1], &[B1]);
+    play.breaks("in-sync-set/leader-does-not-wait-for-in-sync-replica");
+}
+
+#[test]
+fn in_sync_set_a_fenced_broker_leaves_it() {
+    let mut play = Play::new();
+    play.fence(B3, BrokerEpoch(5), true);
+    play.change_isr(&[B1, B2]);
+    play.breaks("in-sync-set/fenced-broker-in-sync");
+    let mut play = Play::new();
+    play.change_isr(&[B1, B2]);
+    play.commit(model::metadata::MetadataRecord::PartitionChange {
+        partition: Q,
+        leader: None,
+        isr: Some(vec![B1, B2]),
+        recovery_state: None,
+    });
+    play.fence(B3, BrokerEpoch(5), true);
+    play.change_isr(&[B1]);
+    play.holds();
+}
+
+#[test]
+fn epochs_never_fall_in_a_life() {
+    let mut play = Play::new();
+    play.elect(Some(B2), &[B2, B3]);
+    play.followed(B3, (1, 1), B2);
+    play.holds();
+    let mut restarted = play.clone();
+    play.followed(B3, (0, 0), B1);
+    play.breaks("epochs/replica-epoch-fell");
+    restarted.stopped(B3, Ending::Crashed);
+    restarted.followed(B3, (0, 0), B1);
+    restarted.holds();
+}
+
+#[test]
+fn epochs_nobody_is_ahead_of_the_controller() {
+    let mut play = Play::new();
+    let end = play.metadata_end();
+    play.note(B1, Event::MetadataApplied { upto: end });
+    play.holds();
+    let mut ahead = play.clone();
+    ahead.note(B1, Event::MetadataApplied { upto: EndOffset(end.0 + 1) });
+    ahead.breaks("epochs/ahead-of-committed-metadata");
+    play.followed(B3, (1, 1), B2);
+    play.breaks("epochs/ahead-of-controller");
+}
+
+#[test]
+fn epochs_of_controllers_and_registrations_rise() {
+    let mut play = Play::new();
+    let controller = model::names::ControllerId(1);
+    play.note(controller, Event::ControllerLed { epoch: LeaderEpoch(2) });
+    play.holds();
+    play.note(controller, Event::ControllerLed { epoch: LeaderEpoch(2) });
+    play.breaks("epochs/controller-epoch-did-not-rise");
+    play.note(B1, Event::Registered { epoch: BrokerEpoch(0) });
+    play.breaks("epochs/broker-epoch-did-not-rise");
+}
+
+#[test]
+fn high_watermark_waits_for_everybody_in_sync() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.replicated(B2, one(0, 0, 7));
+    let mut hasty = play.clone();
+    play.replicated(B3, one(0, 0, 7));
+    play.high_watermark(B1, 0, 1);
+    play.holds();
+    hasty.high_watermark(B1, 0, 1);
+    hasty.breaks("high-watermark/above-in-sync-replica");
+}
+
+#[test]
+fn high_watermark_does_not_fall_in_an_epoch() {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    play.high_watermark(B1, 0, 0);
+    play.breaks("high-watermark/fell-within-epoch");
+}
+
+#[test]
+fn high_watermark_of_a_follower_keeps_to_what_is_committed() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.replicated(B2, one(0, 0, 7));
+    play.follower_high_watermark(B2, 0, 0);
+    play.holds();
+    let mut beyond = play.clone();
+    beyond.follower_high_watermark(B2, 0, 2);
+    beyond.breaks("high-watermark/above-own-log");
+    play.follower_high_watermark(B2, 0, 1);
+    play.breaks("high-watermark/follower-above-committed");
+}
+
+#[test]
+fn a_zombie_leader_commits_what_everybody_in_sync_has_fetched() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.replicated(B2, one(0, 0, 7));
+    play.replicated(B3, one(0, 0, 7));
+    play.elect(Some(B2), &[B2, B3]);
+    play.high_watermark(B1, 0, 1);
+    play.led(B2, (1, 1), 0, &[B2, B3]);
+    play.holds();
+    assert_eq!(play.judge.lost().committed, 1);
+}
+
+/// Everything is at rest: metadata applied, logs equal, roles known.
+fn at_rest() -> Play {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    let end = play.metadata_end();
+    for broker in [B1, B2, B3] {
+        play.note(broker, Event::MetadataApplied { upto: end });
+    }
+    play
+}
+
+#[test]
+fn progress_comes_to_rest_after_a_heal() {
+    let mut play = at_rest();
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    assert_eq!(play.judge.unsettled(), []);
+    play.chapter(Chapter::Ended);
+    play.holds();
+    assert_eq!(play.exercised(Guarantee::Progress), 1);
+}
+
+#[test]
+fn progress_is_not_judged_before_its_bound_or_during_faults() {
+    for wait in [1, 1_000] {
+        let mut play = at_rest();
+        play.change_isr(&[B1, B2]);
+        play.chapter(Chapter::Healed);
+        if wait > 1 {
+            play.struck(B3, Fault::Isolate);
+        }
+        play.wait(wait);
+        play.chapter(Chapter::Ended);
+        play.holds();
+        assert_eq!(play.exercised(Guarantee::Progress), 0);
+    }
+}
+
+#[test]
+fn progress_every_live_replica_is_in_sync() {
+    let mut play = at_rest();
+    play.change_isr(&[B1, B2]);
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/replica-not-in-sync");
+}
+
+#[test]
+fn progress_every_partition_is_led() {
+    let mut play = at_rest();
+    play.elect(None, &[B1]);
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/partition-without-leader");
+}
+
+#[test]
+fn progress_everything_is_committed_and_replicated() {
+    let mut play = at_rest();
+    play.appended(B1, one(1, 0, 8));
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/high-watermark-stands-still");
+}
+
+#[test]
+fn progress_every_broker_runs_and_knows_what_was_decided() {
+    let mut play = at_rest();
+    play.commit(model::metadata::MetadataRecord::NoOp);
+    play.stopped(B3, Ending::StorageFailed);
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/broker-is-down");
+    play.breaks("progress/metadata-stands-still");
+}
+
+#[test]
+fn progress_every_send_is_decided() {
+    let mut play = at_rest();
+    play.sent(1, None);
+    let mut crashed = play.clone();
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/undecided-send");
+    crashed.stopped(crate::check::play::PRODUCER, Ending::Crashed);
+    crashed.chapter(Chapter::Healed);
+    crashed.wait(1_000);
+    crashed.chapter(Chapter::Ended);
+    crashed.holds();
+}
+
+#[test]
+fn progress_below_the_minimum_is_told_apart() {
+    let mut play = at_rest();
+    play.appended(B1, batch(1, 2, 0, 8));
+    for broker in [B2, B3] {
+        play.stopped(broker, Ending::Destroyed);
+    }
+    for partition in [P, Q] {
+        play.commit(model::metadata::MetadataRecord::PartitionChange {
+            partition,
+            leader: None,
+            isr: Some(vec![B1]),
+            recovery_state: None,
+        });
+    }
+    let end = play.metadata_end();
+    play.note(B1, Event::MetadataApplied { upto: end });
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.holds();
+    assert_eq!(
+        play.judge.stuck().keys().copied().collect::<Vec<_>>(),
+        ["fewer replicas are left than min.insync.replicas"]
+    );
+}

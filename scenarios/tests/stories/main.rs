@@ -1,0 +1,15 @@
+//! What `cargo test` tells about whole clusters: one binary, one file for each promise, one test for each story.
+
+mod acks;
+mod determinism;
+mod durability;
+mod isr;
+mod kip_101;
+mod leadership;
+mod order;
+mod planted;
+mod power;
+mod recommended;
+mod rolling;
+mod storms;
+mod unclean;

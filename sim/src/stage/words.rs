@@ -1,0 +1,189 @@
+//! A message in words, for transcripts. The only place in the house that looks into messages to print them.
+
+use std::fmt::Write;
+
+use model::log::Batches;
+use model::names::EndOffset;
+use model::wire::{Body, ErrorCode, FetchPartitionResponse, Fetcher, Request, Response};
+
+/// A message in words: what matters of it to whoever reads a transcript.
+#[must_use]
+pub fn say(body: &Body) -> String {
+    match body {
+        Body::Request(request) => say_request(request),
+        Body::Response(response) => say_response(response),
+    }
+}
+
+fn say_request(request: &Request) -> String {
+    let mut text = String::from(Body::Request(request.clone()).name());
+    match request {
+        Request::Produce(produce) => {
+            for part in &produce.partitions {
+                let _ = write!(text, " {}: {}", part.partition, batches(&part.records));
+            }
+        }
+        Request::Fetch(fetch) => {
+            for part in &fetch.partitions {
+                let _ = write!(text, " {} from {}", part.partition, part.fetch_offset);
+                if let Some(epoch) = part.current_leader_epoch {
+                    let _ = write!(text, " in epoch {epoch}");
+                }
+                if let Some(epoch) = part.last_fetched_epoch {
+                    let _ = write!(text, ", last record of epoch {epoch}");
+                }
+            }
+            if fetch.fetcher == Fetcher::Consumer {
+                text.push_str(" (consumer)");
+            }
+        }
+        Request::ListOffsets(list) => {
+            for part in &list.partitions {
+                let _ = write!(text, " {} {:?}", part.partition, part.spec);
+            }
+        }
+        Request::OffsetsForLeaderEpoch(asked) => {
+            for part in &asked.partitions {
+                let _ = write!(text, " {}: where does epoch {} end", part.partition, part.leader_epoch);
+            }
+        }
+        Request::Metadata(metadata) => {
+            let _ = write!(text, " {}", metadata.topics.join(" "));
+        }
+        Request::AlterPartition(alter) => {
+            for part in &alter.partitions {
+                let members: Vec<String> = part.new_isr.iter().map(|member| member.id.to_string()).collect();
+                let _ = write!(text, " {}: ISR [{}] in epoch {}", part.partition, members.join(" "), part.leader_epoch);
+            }
+        }
+        Request::BrokerRegistration(registration) => {
+            let _ = write!(text, " {}", registration.broker);
+            if let Some(epoch) = registration.previous_broker_epoch {
+                let _ = write!(text, ", stopped in an orderly way in broker epoch {epoch}");
+            }
+        }
+        Request::BrokerHeartbeat(heartbeat) => {
+            let _ = write!(text, " {} has metadata up to {}", heartbeat.broker, heartbeat.metadata_offset);
+            if heartbeat.want_fence {
+                text.push_str(", wants to be fenced");
+            }
+            if heartbeat.want_shut_down {
+                text.push_str(", wants to shut down");
+            }
+        }
+        Request::CreateTopics(create) => {
+            for topic in &create.topics {
+                let _ = write!(text, " {} {} x {}", topic.name, topic.partitions, topic.replication_factor);
+            }
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn say_response(response: &Response) -> String {
+    let mut text = String::from(Body::Response(response.clone()).name());
+    match response {
+        Response::Produce(produce) => {
+            for part in &produce.partitions {
+                let _ = write!(text, " {}: {}", part.partition, outcome(part.error));
+                if let Some(base) = part.base_offset {
+                    let _ = write!(text, " at {base}");
+                }
+            }
+        }
+        Response::Fetch(fetch) => {
+            for part in &fetch.partitions {
+                let _ = write!(text, " {}: {}", part.partition, fetched(part));
+            }
+        }
+        Response::ListOffsets(list) => {
+            for part in &list.partitions {
+                let _ = write!(text, " {}: {} {}", part.partition, outcome(part.error), part.offset);
+            }
+        }
+        Response::OffsetsForLeaderEpoch(answer) => {
+            for part in &answer.partitions {
+                match part.end {
+                    Some(end) => {
+                        let _ = write!(text, " {}: epoch {} ends at {}", part.partition, end.epoch, end.end);
+                    }
+                    None => {
+                        let _ = write!(text, " {}: {}, unknown", part.partition, outcome(part.error));
+                    }
+                }
+            }
+        }
+        Response::Metadata(metadata) => {
+            for topic in &metadata.topics {
+                let _ = write!(text, " {}: {}", topic.name, outcome(topic.error));
+                for part in &topic.partitions {
+                    let leader = part.leader.map_or_else(|| "nobody".to_owned(), |leader| leader.to_string());
+                    let _ = write!(text, ", {} led by {leader} in epoch {}", part.index, part.leader_epoch);
+                }
+            }
+        }
+        Response::AlterPartition(alter) => {
+            let _ = write!(text, " {}", outcome(alter.error));
+            for part in &alter.partitions {
+                match &part.result {
+                    Ok(accepted) => {
+                        let members: Vec<String> = accepted.isr.iter().map(ToString::to_string).collect();
+                        let _ = write!(text, " {}: ISR [{}]", part.partition, members.join(" "));
+                    }
+                    Err(error) => {
+                        let _ = write!(text, " {}: {}", part.partition, outcome(*error));
+                    }
+                }
+            }
+        }
+        Response::BrokerRegistration(answer) => {
+            let _ = write!(text, " {}", outcome(answer.error));
+            if let Some(epoch) = answer.broker_epoch {
+                let _ = write!(text, ", broker epoch {epoch}");
+            }
+        }
+        Response::BrokerHeartbeat(answer) => {
+            let _ = write!(text, " {}{}", outcome(answer.error), if answer.is_fenced { ", fenced" } else { "" });
+        }
+        Response::CreateTopics(create) => {
+            for topic in &create.topics {
+                match &topic.result {
+                    Ok(id) => {
+                        let _ = write!(text, " {} is t{}", topic.name, id.0);
+                    }
+                    Err((error, message)) => {
+                        let _ = write!(text, " {}: {}: {message}", topic.name, outcome(*error));
+                    }
+                }
+            }
+        }
+    }
+    text
+}
+
+fn fetched(part: &FetchPartitionResponse) -> String {
+    if part.error != ErrorCode::None {
+        return outcome(part.error).to_owned();
+    }
+    let high_watermark = part.high_watermark.unwrap_or(EndOffset::ZERO);
+    match part.diverging_epoch {
+        Some(diverging) => format!("diverging, epoch {} ends at {}", diverging.epoch, diverging.end),
+        None => format!("{}, high watermark {high_watermark}", batches(&part.records)),
+    }
+}
+
+fn outcome(error: ErrorCode) -> &'static str {
+    if error == ErrorCode::None { "ok" } else { error.name() }
+}
+
+/// The batches in a run of bytes: `0..2 (epoch 0)`.
+fn batches(bytes: &bytes::Bytes) -> String {
+    let batches = Batches::new(bytes.clone()).map_while(Result::ok);
+    let spans = batches.map(|batch| {
+        let id = batch.id();
+        // A producer's batch has no epoch yet.
+        if id.epoch.0 < 0 { format!("{} records", id.records) } else { format!("{}..{} (epoch {})", id.base, id.end(), id.epoch) }
+    });
+    let spans: Vec<String> = spans.collect();
+    if spans.is_empty() { "nothing".to_owned() } else { spans.join(" ") }
+}
