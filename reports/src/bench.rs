@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use madsim::Config;
-use madsim::net::{Endpoint, NetSim};
-use madsim::plugin::simulator;
+use madsim::net::Endpoint;
 use madsim::runtime::{Handle, Runtime};
 use scenarios::catalogue::Scenario;
 use scenarios::run::run;
@@ -77,7 +76,6 @@ fn ping_pong(seed: u64, round_trips: u64) -> u64 {
                 Handle::current().create_node().ip(address).build()
             };
             let (one, other) = (node("10.0.0.1"), node("10.0.0.2"));
-            simulator::<NetSim>();
             let answering = other.spawn(async move {
                 let endpoint = Endpoint::bind("10.0.0.2:1").await?;
                 let mut buffer = [0_u8; 64];

@@ -142,6 +142,9 @@ impl Fold {
             _ => fault.to_string(),
         };
         self.blows.push(Blow { at, text: text.clone(), mends: mends(fault) });
+        if let Some(broker) = node.and_then(Node::broker) {
+            self.open(broker).see_disk_fault(at, fault, text.clone());
+        }
         let everyone = || vec![Target::Everyone];
         let struck = || node.map(Target::Node).into_iter().collect();
         match fault {
@@ -155,9 +158,6 @@ impl Fold {
             Fault::Mend { between, and } => self.lift_links(at, between, and),
             Fault::Heal => self.lift_links(at, &everyone(), &everyone()),
             _ => {}
-        }
-        if let Some(broker) = node.and_then(Node::broker) {
-            self.open(broker).see_disk_fault(at, fault, text);
         }
     }
 
@@ -314,18 +314,18 @@ fn ended(how: Ending) -> &'static str {
 
 /// Whether a fault takes another one back.
 fn mends(fault: &Fault) -> bool {
-    match fault {
+    matches!(
+        fault,
         Fault::Restart(_)
-        | Fault::Start(_)
-        | Fault::Release { .. }
-        | Fault::Mend { .. }
-        | Fault::Heal
-        | Fault::DiskFree(_)
-        | Fault::DiskSlow(_, 1)
-        | Fault::ClockSkew(_, 0)
-        | Fault::ClockDrift(_, 0) => true,
-        _ => false,
-    }
+            | Fault::Start(_)
+            | Fault::Release { .. }
+            | Fault::Mend { .. }
+            | Fault::Heal
+            | Fault::DiskFree(_)
+            | Fault::DiskSlow(_, 1)
+            | Fault::ClockSkew(_, 0)
+            | Fault::ClockDrift(_, 0)
+    )
 }
 
 #[cfg(test)]

@@ -1,2 +1,75 @@
-//! x
-fn main() {}
+//! `highwater`: many runs turned into figures, pages and verdicts.
+//!
+//! **What this crate must not know.** It never steps a machine and never looks into a world: it runs plans, adds up
+//! outcomes and draws traces. What a run follows from is a plan; what a report follows from is the runs, not the clock,
+//! the number of jobs or the folder that it is written to.
+
+mod asked;
+mod assembling;
+mod bench;
+mod campaign;
+mod chart;
+mod cli;
+mod exit;
+mod figures;
+mod findings;
+mod ink;
+mod interrupt;
+mod junit;
+mod lanes;
+mod ledger;
+mod markdown;
+mod output;
+mod page;
+mod pool;
+mod progress;
+mod replay;
+mod report;
+#[cfg(test)]
+mod samples;
+mod scope;
+mod statistics;
+mod telling;
+mod timeline;
+mod writing;
+
+use std::panic;
+use std::process::ExitCode;
+
+use cli::{Refusal, Wish};
+use exit::Exit;
+use scenarios::catalogue;
+
+fn main() -> ExitCode {
+    // A panic out here is the harness's own: runs catch theirs. The message is on stderr already.
+    let ended = panic::catch_unwind(|| cli::wish(std::env::args_os()).and_then(fulfil));
+    match ended {
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(Refusal { exit: Exit::Held, text })) => {
+            println!("{text}");
+            Exit::Held.into()
+        }
+        Ok(Err(Refusal { exit, text })) => {
+            eprintln!("{text}");
+            exit.into()
+        }
+        Err(_) => Exit::Harness.into(),
+    }
+}
+
+fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
+    match wish {
+        Wish::Run(order, out) => writing::run(&order, &out),
+        Wish::Replay(wish) => replay::replay(&wish),
+        Wish::List => {
+            for scenario in catalogue::ALL {
+                println!("{:18} {}", scenario.name, scenario.sentence);
+            }
+            Ok(Exit::Held)
+        }
+        Wish::Bench => {
+            println!("{}", bench::bench(&catalogue::ALL[0]));
+            Ok(Exit::Held)
+        }
+    }
+}

@@ -61,11 +61,6 @@ impl Draft {
         Ok(Self { folder, goal, kept: false })
     }
 
-    /// Where files are to be written for now.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// Writes one file, with the folders in which it stands.
     ///
     /// # Errors

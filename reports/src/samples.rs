@@ -10,6 +10,7 @@ use scenarios::measure::Measures;
 pub(crate) fn outcome() -> Outcome {
     Outcome {
         violations: Vec::new(),
+        violation_count: 0,
         lost: LossSummary::default(),
         exercised: Vec::new(),
         measures: Measures::default(),

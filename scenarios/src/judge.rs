@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use model::config::Acks;
 use model::event::Event;
 use model::names::{BrokerId, ClientId, Node};
 use sim::cluster::Cluster;
@@ -279,7 +280,8 @@ impl Judge {
                 acknowledgement::acked(shared, place, (*acks, *base, *crc), verdicts);
                 history::acked(shared, records, place, (*acks, *base, *crc), values, verdicts);
                 let view = &shared.partitions[place];
-                if let Some(base) = base {
+                // What a leader acknowledged alone may be gone with it, and its offset given out again (G16).
+                if let (Some(base), Acks::All) = (base, acks) {
                     self.order.told(place, (client, *base), view, &shared.promise, verdicts);
                 }
                 self.order.follow(place, view, records, &shared.promise, verdicts);

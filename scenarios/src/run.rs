@@ -4,7 +4,7 @@
 //! progress, a fresh consumer that reads everything back, and the verdicts. This room steps a world by its hands and
 //! judges nothing itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use sim::Panicked;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
-use sim::fact::{Chapter, Fact};
+use sim::fact::{Chapter, Fact, What};
+use sim::fault::Fault;
 
 use crate::World;
 use crate::guarantee::Guarantee;
@@ -94,10 +95,14 @@ pub struct Witness {
     reader: Node,
     /// How far the reader has read each partition.
     read: BTreeMap<Partition, EndOffset>,
+    /// Who was told to stop in an orderly way and has not stopped yet.
+    leaving: BTreeSet<Node>,
 }
 
 /// How much longer than the judge allows a healed cluster may take to come to rest before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long an orderly shutdown may take before it is not waited for any more.
+const LEAVING: Duration = Duration::from_secs(120);
 /// How long a fresh consumer may take to read everything back.
 const READING: Duration = Duration::from_secs(60);
 
@@ -151,12 +156,20 @@ impl sim::Observer for Witness {
         self.judge.see(fact);
         self.meter.see(fact);
         self.facts = fact.number + 1;
-        if let Some(Event::Polled { partition, records, .. }) = fact.event()
-            && fact.node == Some(self.reader)
-            && let Some((last, _)) = records.last()
-        {
-            let read = self.read.entry(*partition).or_default();
-            *read = last.end().max(*read);
+        match (&fact.what, fact.node) {
+            (What::Noted(Event::Polled { partition, records, .. }), Some(node)) if node == self.reader => {
+                if let Some((last, _)) = records.last() {
+                    let read = self.read.entry(*partition).or_default();
+                    *read = last.end().max(*read);
+                }
+            }
+            (What::Struck(Fault::Terminate(_)), Some(node)) => {
+                self.leaving.insert(node);
+            }
+            (What::Stopped { .. } | What::Started { .. }, Some(node)) => {
+                self.leaving.remove(&node);
+            }
+            _ => {}
         }
     }
 }
@@ -171,6 +184,7 @@ impl Witness {
             facts: 0,
             reader: cluster.reader_id().into(),
             read: BTreeMap::new(),
+            leaving: BTreeSet::new(),
         }
     }
 }
@@ -211,7 +225,7 @@ fn act(world: &mut World, plan: &Plan) -> Result<(), String> {
 pub(crate) fn finish(world: &mut World) {
     let patience = world.observer().judge.settles_within() + GRACE;
     world.set_patience(patience);
-    world.heal();
+    heal(world);
     world.settle();
     world.read_back();
     let end = world.now() + READING;
@@ -219,6 +233,19 @@ pub(crate) fn finish(world: &mut World) {
         world.run_for(Duration::from_millis(50));
     }
     world.chapter(Chapter::Ended);
+}
+
+/// Heals. Whoever is on its way out in an orderly way, which no healing stops, is let go and started again.
+fn heal(world: &mut World) {
+    world.heal();
+    let end = world.now() + LEAVING;
+    if world.observer().leaving.iter().all(|node| !world.is_up(*node)) {
+        return;
+    }
+    while world.observer().leaving.iter().any(|node| world.is_up(*node)) && world.now() < end {
+        world.run_for(Duration::from_millis(50));
+    }
+    world.heal();
 }
 
 /// Whether the reader has come to the high watermark of every partition that is led.

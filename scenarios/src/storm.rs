@@ -400,7 +400,11 @@ impl Hand {
                 let calls = self.draw.gen_range(1..3);
                 self.down(when, victim, Fault::DiskError(target, calls));
             }
-            8 => self.down(when, victim, Fault::SyncError(target)),
+            8 => {
+                // Not the controller's: a lone controller whose disk lies about a sync has promised nothing (G4).
+                let victim = self.broker();
+                self.down(when, victim, Fault::SyncError(victim.target));
+            }
             _ => {
                 let nth = self.draw.gen_range(1..400);
                 self.down(when, victim, Fault::CrashAtDiskCall(target, nth));

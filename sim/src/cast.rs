@@ -320,3 +320,119 @@ impl Cast {
         self.replicas.entry((partition, broker)).or_insert(nothing)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::metadata::RecoveryState;
+    use model::names::{ClientId, Offset, PartitionEpoch};
+
+    use super::*;
+    use crate::fact::Moment;
+
+    const T: Partition = Partition { topic: TopicId(7), index: 0 };
+
+    fn told(cast: &mut Cast, node: impl Into<Node>, event: Event) -> Turn {
+        cast.see(&Fact { number: 0, at: Moment::ZERO, node: Some(node.into()), what: What::Noted(event) })
+    }
+
+    fn committed(cast: &mut Cast, offset: u64, record: MetadataRecord) -> Turn {
+        told(cast, model::names::ControllerId(1), Event::Committed { offset: Offset(offset), record })
+    }
+
+    fn changed(leader: Option<Option<u32>>, isr: &[u32]) -> MetadataRecord {
+        let leader = leader.map(|leader| leader.map(BrokerId));
+        let isr = Some(isr.iter().copied().map(BrokerId).collect());
+        MetadataRecord::PartitionChange { partition: T, leader, isr, recovery_state: None }
+    }
+
+    fn created() -> Cast {
+        let mut cast = Cast::default();
+        let replicas: Vec<BrokerId> = (1..=3).map(BrokerId).collect();
+        let registration = PartitionRegistration {
+            partition: T,
+            replicas: replicas.clone(),
+            isr: replicas,
+            leader: Some(BrokerId(1)),
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: PartitionEpoch(0),
+            recovery_state: RecoveryState::Recovered,
+        };
+        committed(&mut cast, 8, MetadataRecord::Partition(registration));
+        cast
+    }
+
+    #[test]
+    fn roles_are_what_was_committed_last() {
+        let mut cast = created();
+        assert_eq!((cast.leader(T), cast.followers(T)), (Some(BrokerId(1)), vec![BrokerId(2), BrokerId(3)]));
+        let shrunk = committed(&mut cast, 9, changed(None, &[1, 3]));
+        assert_eq!(shrunk, Turn { isr_shrunk: true, ..Turn::default() });
+        let turn = committed(&mut cast, 10, changed(Some(Some(3)), &[3]));
+        assert_eq!(turn, Turn { isr_shrunk: true, leader_changed: true, ..Turn::default() });
+        let grew = committed(&mut cast, 11, changed(None, &[3, 2]));
+        assert_eq!(grew, Turn { isr_grew: true, ..Turn::default() });
+        assert_eq!((cast.leader(T), cast.isr(T)), (Some(BrokerId(3)), &[BrokerId(3), BrokerId(2)][..]));
+        assert_eq!(cast.partition(0), Some(T));
+    }
+
+    #[test]
+    fn records_are_undecided_until_their_producer_knows_or_dies() {
+        let mut cast = Cast::default();
+        for value in 1..=3 {
+            let event = Event::SendCalled { topic: "t".into(), partition: None, key: None, value: Value(value) };
+            told(&mut cast, ClientId(1), event);
+        }
+        let failed = Event::SendFailed {
+            partition: None,
+            values: vec![Value(2)],
+            error: model::wire::ErrorCode::RequestTimedOut,
+            definite: false,
+        };
+        told(&mut cast, ClientId(1), failed);
+        assert_eq!((cast.undecided(), cast.is_undecided(Value(2))), (2, false));
+        let what = What::Stopped { how: Ending::Crashed };
+        cast.see(&Fact { number: 0, at: Moment::ZERO, node: Some(ClientId(1).into()), what });
+        assert_eq!(cast.undecided(), 0);
+    }
+
+    #[test]
+    fn a_partition_is_settled_when_everybody_who_is_left_has_everything() {
+        let mut cast = created();
+        assert!(cast.settled(T).is_err());
+        for broker in 1..=3 {
+            let event = if broker == 1 {
+                Event::Led {
+                    partition: T,
+                    epoch: LeaderEpoch(0),
+                    partition_epoch: PartitionEpoch(0),
+                    start: EndOffset(0),
+                    high_watermark: EndOffset(0),
+                    isr: Vec::new(),
+                }
+            } else {
+                Event::Followed {
+                    partition: T,
+                    epoch: LeaderEpoch(0),
+                    partition_epoch: PartitionEpoch(0),
+                    leader: Some(BrokerId(1)),
+                    end: EndOffset(0),
+                }
+            };
+            told(&mut cast, BrokerId(broker), event);
+        }
+        assert_eq!(cast.settled(T), Ok(()));
+        cast.see(&Fact {
+            number: 0,
+            at: Moment::ZERO,
+            node: Some(BrokerId(3).into()),
+            what: What::Stopped { how: Ending::Destroyed },
+        });
+        assert!(cast.settled(T).unwrap_err().contains("gone for good"));
+        committed(&mut cast, 9, changed(None, &[1, 2]));
+        assert_eq!(cast.settled(T), Ok(()));
+        let high_watermark =
+            Event::HighWatermark { partition: T, epoch: LeaderEpoch(0), at: EndOffset(1), leads: true };
+        told(&mut cast, BrokerId(1), high_watermark);
+        assert!(cast.settled(T).unwrap_err().contains("high watermark"));
+    }
+}

@@ -113,7 +113,9 @@ pub fn check(path: impl AsRef<Path>) {
         Some((index, (kept, played))) => (index + 1, kept.to_owned(), played.to_owned()),
         None => (kept.lines().count().min(played.lines().count()) + 1, "(end)".to_owned(), "(end)".to_owned()),
     };
-    panic!("{name}:{line}: the transcript says\n  {kept}\nbut now it is\n  {played}\nUPDATE=1 rewrites it; read the diff");
+    panic!(
+        "{name}:{line}: the transcript says\n  {kept}\nbut now it is\n  {played}\nUPDATE=1 rewrites it; read the diff"
+    );
 }
 
 #[cfg(test)]

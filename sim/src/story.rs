@@ -62,7 +62,7 @@ pub fn matters(fact: &Fact) -> bool {
 
 fn say(to: &mut String, fact: &Fact) -> fmt::Result {
     match &fact.what {
-        What::Noted(event) => return say_event(to, event),
+        What::Noted(event) => say_event(to, event),
         What::Delivered { from, api, error, .. } => {
             write!(to, "got {api:?} from {from}")?;
             if let Some(error) = error { write!(to, ": {}", error.name()) } else { Ok(()) }
@@ -172,7 +172,12 @@ fn say_client_event(to: &mut String, event: &Event) -> fmt::Result {
     match event {
         Event::SendCalled { topic, value, .. } => write!(to, "takes value {} for {topic}", value.0),
         Event::BatchSent { partition, values, attempt, to: broker, acks } => {
-            write!(to, "sends {} to {broker} for {partition} (attempt {attempt}, acks {})", Values(values), name_of(*acks))
+            write!(
+                to,
+                "sends {} to {broker} for {partition} (attempt {attempt}, acks {})",
+                Values(values),
+                name_of(*acks)
+            )
         }
         Event::Acked { partition, base: Some(base), values, .. } => {
             write!(to, "acked {} at offset {base} of {partition}", Values(values))

@@ -184,3 +184,73 @@ pub fn divergence<'a>(left: &'a [Fact], right: &'a [Fact]) -> Option<Divergence<
     let index = (0..left.len().max(right.len())).find(|&index| left.get(index) != right.get(index))?;
     Some(Divergence { index, left: left.get(index), right: right.get(index) })
 }
+
+#[cfg(test)]
+mod tests {
+    use model::names::BrokerId;
+    use model::wire::Channel;
+
+    use super::*;
+    use crate::fact::{Api, Moment, What};
+
+    fn delivered(number: u64) -> Fact {
+        let what = What::Delivered {
+            from: BrokerId(1).into(),
+            channel: Channel::ReplicaFetch,
+            api: Api::FetchRequest,
+            correlation: number,
+            error: None,
+        };
+        Fact { number, at: Moment(number * 1_000_003), node: Some(BrokerId(2).into()), what }
+    }
+
+    #[test]
+    fn the_digest_depends_on_every_fact_and_on_their_order_and_not_on_when_it_is_read() {
+        let facts: Vec<Fact> = (0..500).map(delivered).collect();
+        let whole = digest(&facts);
+        assert_ne!(digest(&facts[..499]), whole);
+        let mut swapped = facts.clone();
+        swapped.swap(7, 8);
+        assert_ne!(digest(&swapped), whole);
+        let mut changed = facts.clone();
+        changed[250].at = Moment(changed[250].at.0 + 1);
+        assert_ne!(digest(&changed), whole);
+        let mut rolling = RollingDigest::new();
+        for fact in &facts {
+            rolling.add(fact);
+            rolling.value();
+        }
+        assert_eq!(rolling.value(), whole);
+    }
+
+    /// What old digests mean. If it changes, all kept ones change with it.
+    #[test]
+    fn the_digest_never_changes_its_meaning() {
+        let facts: Vec<Fact> = (0..3).map(delivered).collect();
+        assert_eq!(digest(&facts).to_string(), GOLDEN);
+    }
+
+    const GOLDEN: &str = "ad3f56d52aad8c7ebf6463bbf350902c";
+
+    #[test]
+    fn a_digest_is_read_back_from_its_text() {
+        let known = Digest(0x0123_4567_89ab_cdef);
+        let text = serde_json::to_string(&known).unwrap();
+        assert_eq!(text, "\"00000000000000000123456789abcdef\"");
+        assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), known);
+        assert!(serde_json::from_str::<Digest>("\"x\"").is_err());
+    }
+
+    /// `cargo test --release -p sim -- --ignored --nocapture what_a_fact_costs`
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_a_fact_costs() {
+        let facts: Vec<Fact> = (0..1_000).map(delivered).collect();
+        let mut rolling = RollingDigest::new();
+        let before = std::time::Instant::now();
+        for _ in 0..2_000 {
+            facts.iter().for_each(|fact| rolling.add(fact));
+        }
+        println!("{} ns per fact ({})", before.elapsed().as_nanos() / 2_000_000, rolling.value());
+    }
+}

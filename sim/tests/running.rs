@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::event::Event;
+use model::machine::Command;
 use model::names::Node;
 use sim::fault::{Sight, Strike, Target, When};
 use sim::{Chapter, Cluster, Digest, Ending, Fact, Fault, What, World, hermetic, trace};
@@ -26,7 +27,10 @@ fn stormy(seed: u64) -> World {
         Strike::at(Duration::from_millis(900), Fault::Restart(Target::Brokers)),
         Strike::at(Duration::from_secs(2), Fault::Isolate(Target::Leader(1))),
         Strike::at(Duration::from_secs(14), Fault::Heal),
-        Strike { when: When::Ambush { on: Sight::Appended, skip: 5, after: Duration::ZERO }, fault: Fault::PowerOff(Target::Follower(0, 0)) },
+        Strike {
+            when: When::Ambush { on: Sight::Appended, skip: 5, after: Duration::ZERO },
+            fault: Fault::PowerOff(Target::Follower(0, 0)),
+        },
     ]);
     world.boot().unwrap_or_else(|failure| panic!("{failure}"));
     for _ in 0..20 {
@@ -81,7 +85,9 @@ fn everything_is_read_back_topic_by_topic() {
     assert_eq!(readers.len(), 2);
     let polled = world.trace().iter().filter(|fact| readers.iter().any(|reader| fact.node == Some((*reader).into())));
     let records: usize = polled
-        .filter_map(|fact| if let Some(Event::Polled { records, .. }) = fact.event() { Some(records.len()) } else { None })
+        .filter_map(
+            |fact| if let Some(Event::Polled { records, .. }) = fact.event() { Some(records.len()) } else { None },
+        )
         .sum();
     assert_eq!(records, 35);
 }
@@ -136,7 +142,8 @@ fn strikes_and_ambushes_are_in_the_trace_with_whom_they_struck() {
     };
     let crashed = struck(|fault| matches!(fault, Fault::Crash(Target::Leader(0))));
     assert_eq!(crashed.len(), 1);
-    let stopped = Fact { number: crashed[0].number + 1, what: What::Stopped { how: Ending::Crashed }, ..crashed[0].clone() };
+    let stopped =
+        Fact { number: crashed[0].number + 1, what: What::Stopped { how: Ending::Crashed }, ..crashed[0].clone() };
     assert!(world.trace().contains(&stopped));
     assert_eq!(struck(|fault| matches!(fault, Fault::Restart(_))).len(), 3);
     assert_eq!(struck(|fault| matches!(fault, Fault::PowerOff(_))).len(), 1);
@@ -222,4 +229,30 @@ fn chapters_are_facts() {
     let chapters: Vec<&What> =
         world.trace().iter().map(|fact| &fact.what).filter(|what| matches!(what, What::Chapter(_))).collect();
     assert_eq!(chapters, [&What::Chapter(Chapter::Begun), &What::Chapter(Chapter::Healed)]);
+}
+
+/// `cargo test --release -p sim --test running -- --ignored --nocapture what_a_minute_costs`
+#[test]
+#[ignore = "a measurement"]
+fn what_a_minute_costs() {
+    let cluster = Cluster::of(3).min_isr(2).partitions(6).producers(2);
+    let mut world = booted(&cluster, 1);
+    let begun = world.now();
+    for nth in 0..6_000 {
+        for producer in world.producers() {
+            let (topic, key) = world.key_for(nth % 6);
+            let (_, value) = world.fresh_value();
+            let at = begun + Duration::from_millis(10) * nth;
+            world.submit_at(at, producer, Command::Send { topic, key: Some(key), value });
+        }
+    }
+    let before = std::time::Instant::now();
+    let steps = world.steps();
+    world.run_for(Duration::from_secs(60));
+    let (spent, steps) = (before.elapsed(), world.steps() - steps);
+    println!(
+        "{spent:?} for {steps} steps, {} ns each; {} undecided",
+        spent.as_nanos() / u128::from(steps),
+        world.cast().undecided()
+    );
 }

@@ -55,7 +55,12 @@ impl Process {
             let directory = self.image.directory(partition).unwrap_or_default();
             if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {
                 let recovery_point = self.folder.recovery_points.get(&directory).copied().unwrap_or_default();
-                self.open_log(partition, directory, Loading { clean: self.folder.clean, recovery_point, trust: self.own.protocol.trust }, step)?;
+                self.open_log(
+                    partition,
+                    directory,
+                    Loading { clean: self.folder.clean, recovery_point, trust: self.own.protocol.trust },
+                    step,
+                )?;
             }
         }
         Ok(())
@@ -226,7 +231,12 @@ impl Process {
         }
         LogFolder::write_partition_metadata(step.disk, &directory, partition.topic)?;
         self.folder.high_watermarks.remove(&directory);
-        self.open_log(partition, directory, Loading { clean: true, recovery_point: EndOffset::ZERO, trust: self.own.protocol.trust }, step)?;
+        self.open_log(
+            partition,
+            directory,
+            Loading { clean: true, recovery_point: EndOffset::ZERO, trust: self.own.protocol.trust },
+            step,
+        )?;
         Ok(true)
     }
 

@@ -12,12 +12,7 @@ use crate::wire::{
 };
 
 impl Process {
-    pub(super) fn list_offsets(
-        &mut self,
-        reply: ReplyTo,
-        request: &ListOffsetsRequest,
-        step: &mut Step<'_>,
-    ) {
+    pub(super) fn list_offsets(&mut self, reply: ReplyTo, request: &ListOffsetsRequest, step: &mut Step<'_>) {
         let answer = |asked: &ListOffsetsPartition| {
             let found = self.led(asked.partition, asked.current_leader_epoch).and_then(|replica| {
                 bound(replica, request.fetcher, asked.spec).map(|bound| (bound, replica.leader_epoch))
@@ -47,12 +42,7 @@ impl Process {
     }
 
     /// Answers from this broker's own image, however old (C49).
-    pub(super) fn metadata(
-        &mut self,
-        reply: ReplyTo,
-        request: &MetadataRequest,
-        step: &mut Step<'_>,
-    ) {
+    pub(super) fn metadata(&mut self, reply: ReplyTo, request: &MetadataRequest, step: &mut Step<'_>) {
         let brokers = self.image.brokers.iter().filter(|(_, broker)| broker.is_active()).map(|(id, _)| *id).collect();
         let topics = if request.topics.is_empty() {
             self.image.topics.values().map(|topic| self.describe(&topic.name)).collect()

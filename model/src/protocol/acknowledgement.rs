@@ -26,3 +26,16 @@ impl Acknowledgement {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_leaves_when_the_high_watermark_has_passed_the_last_record() {
+        let due = |answer: Acknowledgement, high_watermark| answer.is_due(EndOffset(high_watermark), EndOffset(5));
+        assert_eq!([3, 4, 5].map(|at| due(Acknowledgement::OnceCommitted, at)), [false, false, true]);
+        assert_eq!([3, 4, 5].map(|at| due(Acknowledgement::OneTooEarly, at)), [false, true, true]);
+        assert_eq!([3, 4, 5].map(|at| due(Acknowledgement::OnAppend, at)), [true, true, true]);
+    }
+}

@@ -74,3 +74,47 @@ impl Admission {
         matches!(self, Self::CurrentBrokerEpoch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Meets every condition.
+    const SOUND: Newcomer = Newcomer {
+        end: EndOffset(9),
+        high_watermark: EndOffset(7),
+        epoch_start: EndOffset(9),
+        active: true,
+        fetched_in: Some(BrokerEpoch(3)),
+        registered_in: Some(BrokerEpoch(3)),
+    };
+
+    #[test]
+    fn each_answer_adds_a_condition_to_the_one_before() {
+        let answers = [
+            Admission::Anyone,
+            Admission::HighWatermark,
+            Admission::EpochStart,
+            Admission::Active,
+            Admission::CurrentBrokerEpoch,
+        ];
+        let admitted_by = |newcomer: Newcomer| answers.map(|answer| answer.admits(&newcomer));
+        assert_eq!(admitted_by(SOUND), [true; 5]);
+        assert_eq!(admitted_by(Newcomer { end: EndOffset(6), ..SOUND }), [true, false, false, false, false]);
+        assert_eq!(admitted_by(Newcomer { end: EndOffset(8), ..SOUND }), [true, true, false, false, false]);
+        assert_eq!(admitted_by(Newcomer { active: false, ..SOUND }), [true, true, true, false, false]);
+        let rebooted = Newcomer { registered_in: Some(BrokerEpoch(4)), ..SOUND };
+        assert_eq!(admitted_by(rebooted), [true, true, true, true, false]);
+        assert!(!Admission::Nobody.admits(&SOUND));
+    }
+
+    #[test]
+    fn who_cannot_join_is_not_waited_for() {
+        let fenced = Newcomer { active: false, ..SOUND };
+        let answers = [Admission::EpochStart, Admission::Active, Admission::CurrentBrokerEpoch];
+        assert_eq!(answers.map(|answer| answer.is_eligible(&fenced)), [true, false, false]);
+        let unregistered = Newcomer { registered_in: None, ..SOUND };
+        assert_eq!(answers.map(|answer| answer.is_eligible(&unregistered)), [true, true, false]);
+        assert_eq!(answers.map(Admission::names_broker_epochs), [false, false, true]);
+    }
+}

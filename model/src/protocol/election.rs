@@ -49,3 +49,26 @@ impl Election {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_in_sync_replica_leads_unless_the_topic_allows_another() {
+        let ids = |ids: &[u32]| ids.iter().copied().map(BrokerId).collect::<Vec<_>>();
+        let elect = |answer: Election, present: Option<u32>, isr: &[u32], alive: &[u32], unclean| {
+            let acceptable = |broker: BrokerId| alive.contains(&broker.0);
+            let elected = answer.elect(present.map(BrokerId), &ids(&[1, 2, 3]), &ids(isr), &acceptable, unclean);
+            elected.map(|elected| (elected.leader.0, elected.unclean))
+        };
+        for answer in [Election::FromIsr, Election::FromReplicas] {
+            assert_eq!(elect(answer, Some(2), &[1, 2, 3], &[1, 2, 3], false), Some((2, false)), "nothing to change");
+        }
+        assert_eq!(elect(Election::FromIsr, Some(1), &[1, 3], &[2, 3], false), Some((3, false)));
+        assert_eq!(elect(Election::FromReplicas, Some(1), &[1, 3], &[2, 3], false), Some((2, true)), "P17");
+        assert_eq!(elect(Election::FromIsr, Some(1), &[1], &[2, 3], false), None);
+        assert_eq!(elect(Election::FromIsr, Some(1), &[1], &[2, 3], true), Some((2, true)));
+        assert_eq!(elect(Election::FromIsr, None, &[1], &[], true), None);
+    }
+}

@@ -29,3 +29,18 @@ impl Fencing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_kip_320_compares_epochs() {
+        let check = |answer: Fencing, asked: Option<i32>| answer.check(asked.map(LeaderEpoch), LeaderEpoch(5));
+        assert_eq!(check(Fencing::LeaderEpoch, Some(4)), Err(ErrorCode::FencedLeaderEpoch));
+        assert_eq!(check(Fencing::LeaderEpoch, Some(6)), Err(ErrorCode::UnknownLeaderEpoch));
+        assert_eq!(check(Fencing::LeaderEpoch, Some(5)), Ok(()));
+        assert_eq!(check(Fencing::LeaderEpoch, None), Ok(()));
+        assert_eq!([Some(4), Some(6), None].map(|asked| check(Fencing::Unfenced, asked)), [Ok(()); 3]);
+    }
+}

@@ -21,3 +21,14 @@ impl MinIsr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_than_the_minimum_are_too_few_if_anybody_asks() {
+        assert_eq!([1, 2, 3].map(|in_sync| MinIsr::BeforeAndAfter.is_met(in_sync, 2)), [false, true, true]);
+        assert_eq!([1, 2, 3].map(|in_sync| MinIsr::Ignored.is_met(in_sync, 2)), [true, true, true]);
+    }
+}

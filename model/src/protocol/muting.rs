@@ -30,3 +30,16 @@ impl Muting {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_in_flight_means_one_even_through_a_retry() {
+        let answers = [Muting::WhenOnlyOneMayBeInFlight, Muting::Never];
+        assert_eq!(answers.map(|answer| answer.holds_back(1)), [true, false]);
+        assert_eq!(answers.map(|answer| answer.holds_back(2)), [false, false]);
+        assert_eq!(answers.map(|answer| answer.in_flight_limit(1)), [1, 5]);
+    }
+}

@@ -27,3 +27,18 @@ impl Polling {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_planted_answers_differ_at_every_sixteenth_record_only() {
+        let next = |last| {
+            [Polling::BehindLastRecord, Polling::OneTooFar, Polling::OneTooShort]
+                .map(|answer| answer.next(Offset(last)).0)
+        };
+        assert_eq!(next(14), [15, 15, 15]);
+        assert_eq!(next(15), [16, 17, 15]);
+    }
+}

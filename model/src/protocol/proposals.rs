@@ -34,3 +34,19 @@ impl Proposals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_planted_or_older_answer_compares_less() {
+        let answers = [Proposals::AllEpochs, Proposals::NoBrokerEpochs, Proposals::NoPartitionEpoch];
+        let overtaken = answers.map(|answer| answer.builds_on(PartitionEpoch(3), PartitionEpoch(4)));
+        assert_eq!(overtaken, [false, false, true]);
+        let rebooted = answers.map(|answer| answer.is_same_process(Some(BrokerEpoch(3)), BrokerEpoch(4)));
+        assert_eq!(rebooted, [false, true, true]);
+        let unknown = answers.map(|answer| answer.is_same_process(None, BrokerEpoch(4)));
+        assert_eq!(unknown, [true; 3], "R52: a member that has not fetched yet is named without an epoch");
+    }
+}

@@ -21,3 +21,18 @@ impl Resending {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_the_limit_unless_planted() {
+        let again = |retriable, attempts| {
+            [Resending::AsConfigured, Resending::BeyondRetries].map(|answer| answer.again(retriable, attempts, 2))
+        };
+        assert_eq!(again(true, 2), [true, true]);
+        assert_eq!(again(true, 3), [false, true]);
+        assert_eq!(again(false, 1), [false, false]);
+    }
+}

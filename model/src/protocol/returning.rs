@@ -22,3 +22,13 @@ impl Returning {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_incarnation_keeps_its_seats_only_before_kafka_18106() {
+        assert_eq!([Returning::AsFenced, Returning::KeepsItsSeats].map(Returning::loses_seats), [true, false]);
+    }
+}

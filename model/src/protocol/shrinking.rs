@@ -21,3 +21,13 @@ impl Shrinking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaver_is_waited_for_unless_planted() {
+        assert_eq!([Shrinking::OnceConfirmed, Shrinking::AtOnce].map(Shrinking::waits_for_leaver), [true, false]);
+    }
+}

@@ -57,3 +57,33 @@ impl Truncation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWERS: [Truncation; 3] = [Truncation::HighWatermark, Truncation::DivergingEpoch, Truncation::OneTooHigh];
+
+    #[test]
+    fn only_before_kip_101_a_follower_cuts_without_asking() {
+        let cut = ANSWERS.map(|answer| answer.on_following(EndOffset(3)));
+        assert_eq!(cut, [Some(EndOffset(3)), None, None]);
+        assert_eq!(ANSWERS.map(Truncation::asks_with_last_epoch), [false, true, true]);
+    }
+
+    #[test]
+    fn the_cut_is_where_both_logs_agree() {
+        let cut = |answer: Truncation, epoch, end, local: Option<(i32, u64)>| {
+            let local = local.map(|(epoch, end)| (LeaderEpoch(epoch), EndOffset(end)));
+            answer.cut((LeaderEpoch(epoch), EndOffset(end)), local, EndOffset(20)).0
+        };
+        let asked = Truncation::DivergingEpoch;
+        assert_eq!(cut(asked, 4, 12, Some((4, 15))), 12, "the leader's epoch 4 is shorter");
+        assert_eq!(cut(asked, 4, 12, Some((4, 10))), 10, "the follower's is");
+        assert_eq!(cut(asked, 4, 12, Some((3, 8))), 8, "the follower never saw epoch 4 (R41: ask again)");
+        assert_eq!(cut(asked, 4, 12, None), 12);
+        assert_eq!(cut(asked, 4, 99, None), 20, "never beyond the end");
+        assert_eq!(cut(Truncation::OneTooHigh, 4, 12, Some((4, 15))), 13, "P21");
+        assert_eq!(cut(Truncation::OneTooHigh, 4, 99, Some((4, 20))), 20);
+    }
+}

@@ -23,3 +23,14 @@ impl Visibility {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_sees_what_is_committed_unless_planted() {
+        let bound = |answer: Visibility| answer.bound(EndOffset(3), EndOffset(5)).0;
+        assert_eq!([Visibility::BelowHighWatermark, Visibility::UpToLogEnd].map(bound), [3, 5]);
+    }
+}

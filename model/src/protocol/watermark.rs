@@ -48,3 +48,27 @@ impl Watermark {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_differ_in_whom_they_wait_for_and_when_they_wait_at_all() {
+        let ask = |committed_isr, others: &[u64]| {
+            let others: Vec<_> = others.iter().copied().map(EndOffset).collect();
+            let view = WatermarkView { leader_end: EndOffset(9), committed_isr, min_isr: 2, others: &others };
+            [
+                Watermark::MaximalIsrAboveMinimum,
+                Watermark::MaximalIsr,
+                Watermark::SlowestIgnored,
+                Watermark::LeaderAlone,
+            ]
+            .map(|answer| answer.candidate(&view).map(|end| end.0))
+        };
+        assert_eq!(ask(3, &[7, 4]), [Some(4), Some(4), Some(7), Some(9)]);
+        assert_eq!(ask(1, &[]), [None, Some(9), Some(9), Some(9)], "R40a against R37");
+        assert_eq!(ask(2, &[4, 4]), [Some(4), Some(4), Some(4), Some(9)], "only one of two equals is ignored");
+        assert_eq!(ask(2, &[12]), [Some(9), Some(9), Some(9), Some(9)], "never beyond the leader's own log");
+    }
+}

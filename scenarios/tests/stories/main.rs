@@ -12,4 +12,5 @@ mod power;
 mod recommended;
 mod rolling;
 mod storms;
+mod transcripts;
 mod unclean;

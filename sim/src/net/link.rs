@@ -32,7 +32,14 @@ impl Link {
     }
 
     /// When a message of `size` bytes that is sent `now` arrives.
-    pub(super) fn arrival(&mut self, now: Moment, size: usize, weather: &Weather, latency: Draw, jitter: Draw) -> Moment {
+    pub(super) fn arrival(
+        &mut self,
+        now: Moment,
+        size: usize,
+        weather: &Weather,
+        latency: Draw,
+        jitter: Draw,
+    ) -> Moment {
         let mut sent = now;
         if let Some(rate) = self.rate {
             let nanos = u128::from(size as u64) * 1_000_000_000 / u128::from(rate.max(1));

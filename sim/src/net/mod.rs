@@ -16,8 +16,8 @@ use model::machine::{Input, Severed};
 use model::names::Node;
 use model::wire::{Body, Channel, ConnectionId, Envelope};
 
-pub(crate) use connection::{Packet, Side};
 use connection::{Connection, End};
+pub(crate) use connection::{Packet, Side};
 use link::{Link, Wire};
 pub(crate) use rules::Rule;
 pub use weather::Weather;
@@ -277,7 +277,8 @@ impl Network {
         let slot = slot_of(id);
         let connection = self.connections[slot].as_mut().expect("only what exists sends");
         let (source, goal) = (connection.host(to.other()), connection.host(to));
-        let index = ((connection.client * count + connection.server) * CHANNELS + channel_index(connection.channel)) * 2;
+        let index =
+            ((connection.client * count + connection.server) * CHANNELS + channel_index(connection.channel)) * 2;
         let wire = self.wires[index + usize::from(to == Side::Client)].get_or_insert_with(|| {
             let name = (self.nodes[connection.client], self.nodes[connection.server], connection.channel);
             Box::new(Wire::new(self.dice, &(name, to == Side::Client)))
@@ -295,7 +296,8 @@ impl Network {
 
     fn arrive(&mut self, id: ConnectionId, to: Side, packet: Packet, out: &mut Outlet<'_>) {
         let count = self.nodes.len();
-        let Some(connection) = self.connections.get_mut(slot_of(id)).and_then(Option::as_mut).filter(|c| c.id == id) else {
+        let Some(connection) = self.connections.get_mut(slot_of(id)).and_then(Option::as_mut).filter(|c| c.id == id)
+        else {
             return;
         };
         let (source, goal) = (connection.host(to.other()), connection.host(to));

@@ -343,7 +343,10 @@ fn rules_add_up_and_healing_lifts_them_all() {
     bench.run_until(10_000);
     bench.send(0, 1, 3);
     bench.run_until(20_000);
-    assert_eq!(bench.got.last().unwrap(), &Got { millis: 10_001, host: 1, what: What::Request(3, bench.connection(1)) });
+    assert_eq!(
+        bench.got.last().unwrap(),
+        &Got { millis: 10_001, host: 1, what: What::Request(3, bench.connection(1)) }
+    );
 }
 
 #[test]

@@ -18,8 +18,8 @@ use model::machine::{Effect, Input, Machine, Severed, Stop, Task};
 use model::names::Node;
 use model::wire::{Body, Envelope};
 
-use links::Links;
 pub use commands::run;
+use links::Links;
 pub use words::say;
 
 use crate::cast::Cast;
@@ -182,9 +182,10 @@ impl Stage {
     /// If that never ends.
     pub fn deliver_all(&mut self, wanted: impl Fn(Node, Node) -> bool) {
         for _ in 0..ENDLESS {
-            let next = self.links.pile().find(|pending| {
-                wanted(pending.from, pending.to) && !self.links.is_held(pending.from, pending.to)
-            });
+            let next = self
+                .links
+                .pile()
+                .find(|pending| wanted(pending.from, pending.to) && !self.links.is_held(pending.from, pending.to));
             let Some(number) = next.map(|pending| pending.number) else { return };
             self.deliver(number);
         }

@@ -19,7 +19,9 @@ impl Stage {
             let replicas = self.cast.partitions().iter().map(|partition| (*broker, *partition));
             replicas.filter(|(broker, partition)| self.cast.replicas(*partition).contains(broker))
         });
-        replicas.map(|(broker, partition)| format!("{broker} {partition}: {}", self.log_of(broker, partition))).collect()
+        replicas
+            .map(|(broker, partition)| format!("{broker} {partition}: {}", self.log_of(broker, partition)))
+            .collect()
     }
 
     /// Leader, epoch and ISR of every partition, as committed.

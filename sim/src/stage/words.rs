@@ -182,7 +182,11 @@ fn batches(bytes: &bytes::Bytes) -> String {
     let spans = batches.map(|batch| {
         let id = batch.id();
         // A producer's batch has no epoch yet.
-        if id.epoch.0 < 0 { format!("{} records", id.records) } else { format!("{}..{} (epoch {})", id.base, id.end(), id.epoch) }
+        if id.epoch.0 < 0 {
+            format!("{} records", id.records)
+        } else {
+            format!("{}..{} (epoch {})", id.base, id.end(), id.epoch)
+        }
     });
     let spans: Vec<String> = spans.collect();
     if spans.is_empty() { "nothing".to_owned() } else { spans.join(" ") }

@@ -55,6 +55,8 @@ pub(crate) struct Host {
     pub(crate) tick: Option<Moment>,
     /// How the process ends if its disk ends it.
     pub(crate) doom: Ending,
+    /// Whoever runs the cluster wants this process up: since the world was healed nobody has told it to end.
+    pub(crate) wanted: bool,
     /// Ticks in a row that were followed by another one at once.
     pub(crate) restless: u32,
     /// How many bits have rotted.
@@ -129,6 +131,7 @@ impl Host {
             paused: None,
             tick: None,
             doom: Ending::Crashed,
+            wanted: false,
             restless: 0,
             rots: 0,
             power_offs: 0,

@@ -40,9 +40,12 @@ pub(crate) fn first_error(body: &Body) -> Option<ErrorCode> {
         Response::Fetch(answer) => first(answer.partitions.iter().map(|part| part.error)),
         Response::ListOffsets(answer) => first(answer.partitions.iter().map(|part| part.error)),
         Response::OffsetsForLeaderEpoch(answer) => first(answer.partitions.iter().map(|part| part.error)),
-        Response::Metadata(answer) => first(answer.topics.iter().flat_map(|topic| {
-            std::iter::once(topic.error).chain(topic.partitions.iter().map(|part| part.error))
-        })),
+        Response::Metadata(answer) => first(
+            answer
+                .topics
+                .iter()
+                .flat_map(|topic| std::iter::once(topic.error).chain(topic.partitions.iter().map(|part| part.error))),
+        ),
         Response::AlterPartition(answer) => {
             let parts = answer.partitions.iter().filter_map(|part| part.result.as_ref().err().copied());
             first(std::iter::once(answer.error).chain(parts))

@@ -95,10 +95,14 @@ impl<O: Observer> World<O> {
         }
     }
 
-    /// Takes back every fault and starts every host that can return.
+    /// Takes back every fault and starts every host that can return. Whoever was told to end before, and is still at it,
+    /// is started again when it has ended.
     pub fn heal(&mut self) {
         self.mend();
         self.restart_all();
+        for host in &mut self.hosts {
+            host.wanted = host.condition == Condition::Up;
+        }
         self.chapter(Chapter::Healed);
     }
 
@@ -139,7 +143,10 @@ impl<O: Observer> World<O> {
                 self.start(index);
             }
             Fault::Start(_) if self.hosts[index].life > 0 => self.start(index),
-            Fault::Terminate(_) => self.offer(index, Input::Terminate),
+            Fault::Terminate(_) => {
+                self.hosts[index].wanted = false;
+                self.offer(index, Input::Terminate);
+            }
             Fault::Destroy(_) => self.stop(index, Ending::Destroyed),
             Fault::Wipe(_) if self.hosts[index].condition != Condition::Destroyed => {
                 self.stop(index, Ending::PoweredOff);
@@ -233,9 +240,7 @@ fn with_targets(fault: &Fault, one: Vec<Target>, other: Vec<Target>) -> Fault {
         Fault::Hold { .. } => Fault::Hold { from: one, to: other },
         Fault::Release { .. } => Fault::Release { from: one, to: other },
         Fault::Sever { .. } => Fault::Sever { between: one, and: other },
-        Fault::Delay { extra, jitter, .. } => {
-            Fault::Delay { from: one, to: other, extra: *extra, jitter: *jitter }
-        }
+        Fault::Delay { extra, jitter, .. } => Fault::Delay { from: one, to: other, extra: *extra, jitter: *jitter },
         Fault::Slow { bytes_per_second, .. } => {
             Fault::Slow { from: one, to: other, bytes_per_second: *bytes_per_second }
         }

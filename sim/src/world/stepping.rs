@@ -12,10 +12,13 @@ use super::hosts::Condition;
 use super::label::{api, first_error};
 use super::{Happening, Observer, World};
 use crate::fact::{Ending, What};
+use crate::fault::{Fault, Target};
 use crate::hermetic;
 
 /// So many ticks in a row at one host, each due at once again, are taken for an endless loop.
 const RESTLESS: u32 = 10_000;
+/// After so long a process that has ended but is wanted is started again.
+const RETURN: Duration = Duration::from_millis(100);
 
 impl<O: Observer> World<O> {
     /// Something for the process on a host; lost if there is none.
@@ -83,6 +86,10 @@ impl<O: Observer> World<O> {
         let node = host.node;
         if was_up || how == Ending::Destroyed {
             self.state(Some(node), What::Stopped { how });
+        }
+        if how == Ending::Exited && self.hosts[index].wanted {
+            let restart = Box::new(Fault::Restart(Target::Node(node)));
+            self.queue.push(self.now + RETURN, Happening::Strike(self.truce, restart));
         }
         if powerless {
             self.network.powered_off(index);

@@ -9,9 +9,9 @@ use model::machine::{Effects, Input, Machine, Stop, Task};
 use model::names::{BrokerEpoch, BrokerId, EndOffset, Node, Partition, Time};
 use model::wire::{Body, Channel, Envelope, MetadataRequest, MetadataResponse, Request, Response};
 
+use super::World;
 use super::hosts::Host;
 use super::process::Program;
-use super::World;
 use crate::cluster::Cluster;
 use crate::dice::Dice;
 use crate::disk::SimDisk;
@@ -234,7 +234,9 @@ fn tasks_of_one_kind_stay_in_order() {
     let turns: Vec<u64> = world
         .trace()
         .iter()
-        .filter_map(|fact| if let What::Noted(Event::MetadataApplied { upto }) = fact.what { Some(upto.0) } else { None })
+        .filter_map(
+            |fact| if let What::Noted(Event::MetadataApplied { upto }) = fact.what { Some(upto.0) } else { None },
+        )
         .collect();
     assert!(turns.len() > 1_000);
     assert!(turns.is_sorted());

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::stage::{Stage, follower_fetch, life, three};
+use super::stage::{P, Stage, life, ms, three};
 use crate::config::{Acks, BrokerConfig};
 use crate::machine::{Input, Severed};
 use crate::metadata::MetadataRecord;
-use crate::names::{BrokerId, Node};
+use crate::names::{BrokerEpoch, BrokerId, Node};
 use crate::protocol::Protocol;
-use crate::wire::{Body, Channel, ConnectionId, Envelope};
+use crate::wire::{Body, Channel, ConnectionId, Envelope, ErrorCode};
 
 /// Brokers 1 to 3, or as many as there are.
 #[derive(Clone, Debug)]
@@ -27,8 +27,7 @@ impl Cluster {
 
     pub(super) fn with(records: &[MetadataRecord], protocol: Protocol) -> Self {
         let up = |id| Stage::with(id, BrokerConfig::default(), protocol).brought_up(records);
-        let mut cluster =
-            Self { brokers: (1..=3).map(up).collect(), cut: BTreeSet::new(), down: BTreeSet::new() };
+        let mut cluster = Self { brokers: (1..=3).map(up).collect(), cut: BTreeSet::new(), down: BTreeSet::new() };
         cluster.settle();
         cluster
     }
@@ -51,9 +50,9 @@ impl Cluster {
         self.down.insert(id);
         for other in self.brokers.iter_mut().filter(|other| other.id.0 != id) {
             // Its kernel resets its connections, at both ends.
-            for (channel, connection) in [(Channel::ReplicaFetch, wire(id, other.id.0)), (Channel::ReplicaFetch, wire(other.id.0, id))] {
-                let severed = Severed { peer: Node::Broker(BrokerId(id)), channel, connection };
-                other.take(Input::Severed(severed));
+            let (peer, channel) = (Node::Broker(BrokerId(id)), Channel::ReplicaFetch);
+            for connection in [wire(id, other.id.0), wire(other.id.0, id)] {
+                other.take(Input::Severed(Severed { peer, channel, connection }));
             }
         }
         self.b(id).sent.clear();
@@ -86,7 +85,7 @@ impl Cluster {
 
     /// Runs every task and delivers every message between brokers until nothing is left but waiting.
     pub(super) fn settle(&mut self) {
-        for _ in 0..200 {
+        for _ in 0..1_000 {
             let mut moved = false;
             for place in 0..self.brokers.len() {
                 if self.down.contains(&self.brokers[place].id.0) {
@@ -110,7 +109,7 @@ impl Cluster {
     pub(super) fn rounds(&mut self, count: u32) {
         for _ in 0..count {
             for stage in self.brokers.iter_mut().filter(|stage| !self.down.contains(&stage.id.0)) {
-                stage.pass(super::stage::ms(500));
+                stage.pass(ms(510));
             }
             self.settle();
         }
@@ -151,8 +150,8 @@ fn wire(from: u32, to: u32) -> ConnectionId {
     ConnectionId(u64::from(1_000 + 10 * from + to))
 }
 
-pub(super) fn second_life(id: u32) -> crate::names::BrokerEpoch {
-    crate::names::BrokerEpoch(life(id).0 + 10)
+pub(super) fn second_life(id: u32) -> BrokerEpoch {
+    BrokerEpoch(life(id).0 + 10)
 }
 
 #[test]
@@ -160,12 +159,11 @@ fn a_record_reaches_every_follower_and_so_does_the_high_watermark() {
     let mut cluster = Cluster::of_three(1, &[1, 2, 3], 2);
     cluster.produce(1, Acks::All, &[7, 8]);
     cluster.settle();
-    assert_eq!(cluster.b(1).high_watermark(), 2);
-    assert_eq!(cluster.b(1).produced(), [[(crate::wire::ErrorCode::None, Some(0))]]);
+    assert_eq!(cluster.b(1).replica(P).high_watermark.0, 2);
+    assert_eq!(cluster.b(1).produced(), [[(ErrorCode::None, Some(0))]]);
     for id in 1..=3 {
         assert_eq!(cluster.b(id).values(), [7, 8]);
     }
     cluster.rounds(1);
     assert_eq!((cluster.b(2).high_watermark(), cluster.b(3).high_watermark()), (2, 2));
-    let _ = follower_fetch(2, 0, 0);
 }

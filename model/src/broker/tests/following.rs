@@ -102,7 +102,14 @@ fn an_answer_to_a_fetch_of_an_earlier_epoch_is_used_if_the_offset_fits_but_not_i
     let mut stage = follower();
     let old = stage.expect_sent(Channel::ReplicaFetch);
     stage.learn(&[elected(Some(1), &[1, 2, 3])]);
-    stage.answer(&old, records_from(P, EndOffset(2), [stored(2, 0, &[3]), stored(3, 1, &[9])].iter().flat_map(|batch| batch.bytes().to_vec()).collect()));
+    stage.answer(
+        &old,
+        records_from(
+            P,
+            EndOffset(2),
+            [stored(2, 0, &[3]), stored(3, 1, &[9])].iter().flat_map(|batch| batch.bytes().to_vec()).collect(),
+        ),
+    );
     stage.run_all();
     assert_eq!(stage.values(), [1, 2, 3], "R36, N20");
     assert_eq!(next_fetch(&stage).current_leader_epoch, Some(LeaderEpoch(1)));
@@ -119,7 +126,10 @@ fn a_diverging_log_is_cut_and_nothing_else_is_taken_from_the_answer() {
     stage.run_all();
     assert_eq!(stage.end(), 1, "the whole batch is gone, and the log ends at 1 (L41)");
     assert_eq!(stage.high_watermark(), 1, "KAFKA-14704: 99 was not learned");
-    assert_eq!(stage.noted(|event| matches!(event, Event::Truncated { from, end, .. } if (from.0, end.0) == (2, 1))), 1);
+    assert_eq!(
+        stage.noted(|event| matches!(event, Event::Truncated { from, end, .. } if (from.0, end.0) == (2, 1))),
+        1
+    );
     assert_eq!(stage.disk.text("recovery-point-offset-checkpoint").as_deref(), Some("0\n1\nt 0 0\n"), "L34: at once");
     assert_eq!(next_fetch(&stage).fetch_offset.0, 1);
 }

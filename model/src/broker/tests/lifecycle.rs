@@ -64,7 +64,7 @@ fn a_duplicate_registration_is_tried_again_by_the_same_process_until_the_old_ses
     let mut stage = Stage::new(1);
     stage.start();
     let first = stage.sent.iter().find(|sent| sent.channel == Channel::Lifecycle).cloned().expect("a registration");
-    for _ in 0..8 {
+    for _ in 0..6 {
         refuse_registration(&mut stage, ErrorCode::DuplicateBrokerRegistration);
         stage.pass(ms(9_000));
     }

@@ -145,7 +145,8 @@ fn who_waits_on_a_leader_is_told_when_it_steps_down_after_the_fetchers_were_star
     let answer = stage.tasks.iter().position(|task| matches!(task, Task::AnswerFetch { .. }));
     assert!(fetch.expect("a fetcher") < answer.expect("a woken fetch"), "R17");
     stage.run_all();
-    let errors: Vec<_> = stage.answers().into_iter().map(|(_, response)| super::producing::error_of(&response)).collect();
+    let errors: Vec<_> =
+        stage.answers().into_iter().map(|(_, response)| super::producing::error_of(&response)).collect();
     assert_eq!(errors, [ErrorCode::NotLeaderOrFollower, ErrorCode::FencedLeaderEpoch]);
 }
 

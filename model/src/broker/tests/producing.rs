@@ -1,6 +1,8 @@
 //! Produce: what is refused, what is appended, when it is answered (R22, R62-R63d, R140, C80).
 
-use super::stage::{CLIENT, P, Q, Stage, batch, elected, isr_changed, joined, life, ms, produce, registration, three, topic};
+use super::stage::{
+    CLIENT, P, Q, Stage, batch, elected, isr_changed, joined, life, ms, produce, registration, three, topic,
+};
 use crate::config::{Acks, BrokerConfig};
 use crate::event::Event;
 use crate::machine::{Input, Severed, Task};
@@ -8,8 +10,8 @@ use crate::metadata::MetadataRecord;
 use crate::names::{BrokerId, LeaderEpoch, Partition, TopicId};
 use crate::protocol::Protocol;
 use crate::wire::{
-    AlterPartitionRequest, Channel, ConnectionId, ErrorCode, MetadataRequest, ProducePartition, ProduceRequest, Request,
-    Response,
+    AlterPartitionRequest, Channel, ConnectionId, ErrorCode, MetadataRequest, ProducePartition, ProduceRequest,
+    Request, Response,
 };
 
 /// The error of the first partition of a response.

@@ -82,7 +82,6 @@ fn an_offset_below_the_start_of_the_log_comes_before_a_divergence() {
 #[test]
 fn a_diverging_fetch_says_nothing_about_the_follower() {
     let mut stage = seasoned();
-    answer(&mut stage, follower_fetch_from(3, 2, 3, 2));
     stage.follower_asks(3, follower_fetch_from(3, 2, 3, 2));
     stage.follower_asks(2, follower_fetch_from(2, 2, 3, 1));
     stage.run_all();

@@ -128,7 +128,6 @@ impl Stage {
     pub(super) fn try_start(&mut self) -> Result<(), Stop> {
         (self.tasks, self.sent, self.closed) = (Vec::new(), Vec::new(), Vec::new());
         self.exited = false;
-        self.disk.restart();
         self.step(Input::Start(Chance(7)))
     }
 
@@ -233,6 +232,10 @@ impl Stage {
 
     /// Hands the broker the answer to one of its requests.
     pub(super) fn answer(&mut self, request: &Envelope, response: Response) {
+        self.try_answer(request, response).expect("the process goes on");
+    }
+
+    pub(super) fn try_answer(&mut self, request: &Envelope, response: Response) -> Result<(), Stop> {
         let reply = request.reply_to();
         let envelope = Envelope {
             from: request.to,
@@ -242,7 +245,7 @@ impl Stage {
             correlation: reply.correlation,
             body: Body::Response(response),
         };
-        self.take(Input::Receive(envelope));
+        self.step(Input::Receive(envelope))
     }
 
     /// The last request that it sent over this channel, if nobody took it.
@@ -262,19 +265,33 @@ impl Stage {
     }
 
     pub(super) fn ask_as(&mut self, from: Node, channel: Channel, connection: u64, request: Request) -> u64 {
+        self.try_ask(from, channel, connection, request).expect("the process goes on")
+    }
+
+    pub(super) fn try_ask(
+        &mut self,
+        from: Node,
+        channel: Channel,
+        connection: u64,
+        request: Request,
+    ) -> Result<u64, Stop> {
         self.asked += 1;
         let to = self.id.into();
         let (connection, correlation) = (ConnectionId(connection), self.asked);
         let body = Body::Request(request);
-        self.take(Input::Receive(Envelope { from, to, channel, connection, correlation, body }));
-        correlation
+        self.step(Input::Receive(Envelope { from, to, channel, connection, correlation, body }))?;
+        Ok(correlation)
     }
 
     /// The answers that left since the last look, with the numbers of their requests.
     pub(super) fn answers(&mut self) -> Vec<(u64, Response)> {
+        self.take_answers(|_| true)
+    }
+
+    fn take_answers(&mut self, kind: impl Fn(&Response) -> bool) -> Vec<(u64, Response)> {
         let (answers, rest) = std::mem::take(&mut self.sent)
             .into_iter()
-            .partition::<Vec<_>, _>(|sent| matches!(sent.body, Body::Response(_)));
+            .partition::<Vec<_>, _>(|sent| matches!(&sent.body, Body::Response(response) if kind(response)));
         self.sent = rest;
         let split = |sent: Envelope| match sent.body {
             Body::Response(response) => (sent.correlation, response),
@@ -289,15 +306,13 @@ impl Stage {
 
     /// What was answered to produces since the last look: error and base offset of each partition.
     pub(super) fn produced(&mut self) -> Vec<Vec<(ErrorCode, Option<u64>)>> {
-        let parts = |response| match response {
-            Response::Produce(produce) => produce.partitions,
-            other => panic!("not the answer to a produce: {other:?}"),
-        };
+        let answers = self.take_answers(|response| matches!(response, Response::Produce(_)));
         let said = |(_, response)| {
-            let parts = parts(response).into_iter();
+            let Response::Produce(produce) = response else { unreachable!("only these were taken") };
+            let parts = produce.partitions.into_iter();
             parts.map(|part| (part.error, part.base_offset.map(|base: Offset| base.0))).collect()
         };
-        self.answers().into_iter().map(said).collect()
+        answers.into_iter().map(said).collect()
     }
 
     /// A follower fetches `P`; the leader reads and counts it.
@@ -322,11 +337,12 @@ impl Stage {
 
     /// What was answered to fetches since the last look, one partition each.
     pub(super) fn fetched(&mut self) -> Vec<FetchPartitionResponse> {
-        let part = |(_, response)| match response {
-            Response::Fetch(fetch) => fetch.partitions.into_iter().next().expect("one partition"),
-            other => panic!("not the answer to a fetch: {other:?}"),
+        let answers = self.take_answers(|response| matches!(response, Response::Fetch(_)));
+        let part = |(_, response)| {
+            let Response::Fetch(fetch) = response else { unreachable!("only these were taken") };
+            fetch.partitions.into_iter().next().expect("one partition")
         };
-        self.answers().into_iter().map(part).collect()
+        answers.into_iter().map(part).collect()
     }
 
     // ---- looking ----
@@ -417,6 +433,15 @@ pub(super) fn three(leader: u32, isr: &[u32], min_isr: u32) -> Vec<MetadataRecor
     records.extend((1..=3).flat_map(joined));
     records.push(topic(min_isr));
     records.push(MetadataRecord::Partition(registration(P, leader, isr)));
+    records
+}
+
+/// Three brokers, and one partition on the first two of them.
+pub(super) fn two(leader: u32, isr: &[u32], min_isr: u32) -> Vec<MetadataRecord> {
+    let mut records = three(leader, isr, min_isr);
+    if let Some(MetadataRecord::Partition(registration)) = records.last_mut() {
+        registration.replicas = brokers(&[1, 2]);
+    }
     records
 }
 

@@ -218,6 +218,16 @@ fn an_observer_builds_the_same_image_batch_by_batch() {
 }
 
 #[test]
+fn a_response_holds_one_batch_at_least_and_no_more_than_was_asked_for() {
+    let mut bench = Bench::with_brokers(2, 1);
+    let part = fetch_from(0, SECOND).partitions[0];
+    let request = FetchRequest { max_bytes: 1, partitions: vec![part, part], ..fetch_from(0, SECOND) };
+    let response = bench.fetch(9, request).unwrap();
+    assert_eq!(records(&response).len(), 1);
+    assert!(response.partitions[1].records.is_empty());
+}
+
+#[test]
 fn an_observer_at_the_end_waits_and_is_woken_by_the_next_record() {
     let mut bench = Bench::with_brokers(2, 1);
     let end = bench.image().end;

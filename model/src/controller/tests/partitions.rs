@@ -347,6 +347,18 @@ fn a_preferred_leader_that_is_in_sync_again_gets_its_partition_back() {
 }
 
 #[test]
+fn a_leader_stays_while_the_preferred_one_is_out_of_sync() {
+    let mut bench = Bench::with_brokers(3, 1);
+    bench.fence(1);
+    bench.fence(2);
+    bench.heartbeat(1, NOTHING);
+    bench.heartbeat(2, NOTHING);
+    bench.settle(&[3, 2]);
+    bench.balance();
+    assert_eq!(bench.leader_and_isr(), (Some(3), vec![3, 2]), "R78: broker 2 is in sync, and no better");
+}
+
+#[test]
 fn leadership_does_not_go_back_by_itself() {
     let mut bench = Bench::of(patient(), BrokerConfig::default(), Protocol::LATEST).having(3, 1);
     bench.fence(1);

@@ -253,6 +253,8 @@ fn a_leader_may_go_once_all_active_brokers_know_who_leads_now() {
     bench.heartbeat_at(3, epoch_3, stale_end, NOTHING);
     assert!(!bench.heartbeat(1, TO_SHUT_DOWN).should_shut_down, "broker 3 has not heard of it (R100)");
     bench.pass_ms(1_000);
+    assert!(bench.image().end > relieved, "the log has moved on");
+    assert!(!bench.heartbeat(1, TO_SHUT_DOWN).should_shut_down);
     bench.heartbeat_at(3, epoch_3, relieved, NOTHING);
     let going = bench.heartbeat(1, TO_SHUT_DOWN);
     assert!(going.should_shut_down && going.is_fenced);

@@ -124,6 +124,20 @@ fn replicas_go_to_active_brokers_only() {
 }
 
 #[test]
+fn the_partitions_of_one_leader_fall_to_all_the_others_when_it_dies() {
+    let mut bench = Bench::new();
+    for id in 1..=4 {
+        bench.join(id);
+    }
+    bench.create("t", 12, 2);
+    bench.fence(1);
+    for heir in 2..=4 {
+        let led = bench.image().partitions.values().filter(|partition| partition.leader == Some(BrokerId(heir)));
+        assert_eq!(led.count(), 4, "broker {heir}: three of its own and one that was led by broker 1");
+    }
+}
+
+#[test]
 fn topics_too_many_for_one_batch_are_refused_and_the_controller_goes_on() {
     let config = ControllerConfig { metadata_log_segment_bytes: 12, ..ControllerConfig::default() };
     let mut bench = Bench::of(config, BrokerConfig::default(), Protocol::LATEST).having(1, 1);

@@ -1,0 +1,145 @@
+//! One run again: its trace, its timeline, and what it shows.
+//!
+//! The trace goes to stdout and everything else to stderr if a trace is asked for, so that it can be piped.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use scenarios::failure::Failure;
+use scenarios::run::{Outcome, run_traced};
+use scenarios::{Plan, Verdict};
+
+use crate::campaign::first_difference;
+use crate::cli::{Refusal, Replay, Replayed, TraceForm};
+use crate::exit::Exit;
+use crate::telling;
+
+/// Shows a run again and says how the program is to end.
+///
+/// # Errors
+/// If there is nothing to show, or nowhere to put it.
+pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
+    let kept = match &wish.what {
+        Replayed::File(path) => {
+            Some(Failure::load(path).map_err(|error| Refusal { exit: Exit::BadInput, text: format!("error: {error}") })?)
+        }
+        Replayed::Seed(..) => None,
+    };
+    let (plan, command) = match (&kept, &wish.what) {
+        (Some(kept), Replayed::File(path)) => (kept.plan.clone(), format!("highwater replay {}", path.display())),
+        (_, Replayed::Seed(scenario, seed)) => {
+            (scenario.plan(*seed), format!("highwater replay --scenario {} --seed {seed}", scenario.name))
+        }
+        (None, Replayed::File(_)) => unreachable!("a file that was named was loaded"),
+    };
+    let outcome = run_traced(&plan);
+    if let Some(path) = &wish.timeline {
+        draw(path, &plan, &outcome)?;
+    }
+    let mut said = Vec::new();
+    let exit = judge(&plan, &outcome, kept.as_ref(), &command, &mut said);
+    let text = said.join("\n");
+    match wish.trace {
+        Some(form) => {
+            print_trace(form, &outcome).or_else(pipe_closed)?;
+            eprintln!("{text}");
+        }
+        None => println!("{text}"),
+    }
+    Ok(exit)
+}
+
+/// What the run shows, in words and as an exit code.
+fn judge(plan: &Plan, outcome: &Outcome, kept: Option<&Failure>, command: &str, said: &mut Vec<String>) -> Exit {
+    let shown = match outcome.verdict() {
+        Verdict::Held => {
+            said.push(format!("{} seed {}: every promise was kept", plan.scenario, plan.seed));
+            said.push(numbers(outcome));
+            Exit::Held
+        }
+        Verdict::Inconclusive => {
+            let why = outcome.inconclusive.as_deref().unwrap_or("it showed nothing");
+            said.push(format!("{} seed {}: inconclusive: {why}", plan.scenario, plan.seed));
+            Exit::Inconclusive
+        }
+        Verdict::Violated | Verdict::Panicked => {
+            if let Some(mut failure) = Failure::of(plan, outcome) {
+                failure.shrunk = kept.and_then(|kept| kept.shrunk);
+                said.push(failure.text(command, None));
+            }
+            Exit::Violated
+        }
+    };
+    match kept {
+        Some(kept) if kept.digest != outcome.digest => {
+            said.push(differs(plan, outcome, kept));
+            Exit::Differing
+        }
+        _ => shown,
+    }
+}
+
+/// A kept failure ran otherwise than when it was kept: which of the two possible reasons it is.
+fn differs(plan: &Plan, outcome: &Outcome, kept: &Failure) -> String {
+    let head = format!("DIFFERENT DIGEST  {} now, {} in the file", outcome.digest, kept.digest);
+    let again = run_traced(plan);
+    if again.digest == outcome.digest {
+        let now = outcome.fingerprint().map_or_else(|| "nothing breaks any more".to_owned(), |now| format!("{now} breaks"));
+        format!(
+            "{head}\n  the program has changed since the file was written, or the file has: two runs now agree.\n  \
+             then {} broke, now {now}",
+            kept.fingerprint
+        )
+    } else {
+        format!("{head}\n  this program is not deterministic: {}", first_difference(plan))
+    }
+}
+
+fn numbers(outcome: &Outcome) -> String {
+    let counts = &outcome.measures.counts;
+    format!(
+        "  {:.1} simulated seconds, {} facts, {} steps; {} records acked of {} sent, {} committed, {} lost ({} within the \
+         contract); {} faults, {} elections\n  digest {}",
+        outcome.simulated.as_secs_f64(),
+        outcome.facts,
+        outcome.steps,
+        counts.acked,
+        counts.sent,
+        outcome.lost.committed,
+        outcome.lost.lost,
+        outcome.lost.excused,
+        counts.faults,
+        counts.elections,
+        outcome.digest
+    )
+}
+
+fn print_trace(form: TraceForm, outcome: &Outcome) -> io::Result<()> {
+    let trace = outcome.trace.as_deref().unwrap_or_default();
+    let mut to = io::BufWriter::new(io::stdout().lock());
+    match form {
+        TraceForm::Json => sim::trace::write_lines(trace, &mut to)?,
+        TraceForm::Text => {
+            for line in sim::story::story(trace) {
+                writeln!(to, "{line}")?;
+            }
+        }
+    }
+    to.flush()
+}
+
+/// Whoever reads the trace may stop reading: `| head` is no error.
+fn pipe_closed(error: io::Error) -> Result<(), Refusal> {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Ok(());
+    }
+    Err(Refusal { exit: Exit::Harness, text: format!("error: the trace cannot be printed ({error})") })
+}
+
+fn draw(path: &Path, plan: &Plan, outcome: &Outcome) -> Result<(), Refusal> {
+    fs::write(path, telling::timeline(plan, outcome)).map_err(|error| {
+        let text = format!("error: --timeline: {} cannot be written ({error}); name another file", path.display());
+        Refusal { exit: Exit::Usage, text }
+    })
+}
