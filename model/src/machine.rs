@@ -60,7 +60,8 @@ pub enum Input {
 pub enum Effect {
     /// A message for the wire.
     Send(Envelope),
-    /// This end closes the connection: what is under way on it, in both directions, is lost.
+    /// This end closes the connection: what comes from the other end is lost, and so is what was sent and would have to be
+    /// sent again. What is on the wire arrives.
     Close(Severed),
     /// Something that another thread of the same process will pick up.
     Later(Task),

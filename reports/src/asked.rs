@@ -25,7 +25,8 @@ impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const FORMS: &str = "write a number of seeds, such as 500, or a range, such as 1000..2000 (the end is not in it)";
+        const FORMS: &str =
+            "write a number of seeds, such as 500, or a range, such as 1000..2000 (the end is not in it)";
         let number = |text: &str| {
             let text = text.trim();
             if text.starts_with('-') {

@@ -28,7 +28,11 @@ pub(crate) fn report(
         campaign: campaign(order, conducted),
         canary: conducted.canary.clone(),
         guarantees: findings.total.ledger.rows(),
-        scenarios: findings.scenarios.iter().map(|(scenario, sum)| scenario_row(scenario.name, scenario.sentence, sum)).collect(),
+        scenarios: findings
+            .scenarios
+            .iter()
+            .map(|(scenario, sum)| scenario_row(scenario.name, scenario.sentence, sum))
+            .collect(),
         failures,
         inconclusive: findings.inconclusive.clone(),
         figures,

@@ -115,11 +115,7 @@ fn draw_cliff(area: &Area<'_>, title: &str, edges: &[&Edge]) -> Result<(), Failu
     let most = edges.iter().flat_map(|edge| &edge.cells).map(|cell| cell.destroyed).max().unwrap_or(1).max(1);
     // Lines that share a value run side by side instead of hiding each other.
     let apart = 0.016;
-    let brokers = Axis {
-        low: -0.3,
-        high: f64::from(most) + 0.3,
-        marks: (0..=most).map(f64::from).collect(),
-    };
+    let brokers = Axis { low: -0.3, high: f64::from(most) + 0.3, marks: (0..=most).map(f64::from).collect() };
     let mut chart = frame(area).build_cartesian_2d(brokers, shares(apart * edges.len() as f64))?;
     chart
         .configure_mesh()
@@ -142,7 +138,10 @@ fn draw_cliff(area: &Area<'_>, title: &str, edges: &[&Edge]) -> Result<(), Failu
             (f64::from(cell.destroyed), share + apart * place as f64)
         };
         let points: Vec<(f64, f64)> = edge.cells.iter().map(point).collect();
-        chart.draw_series(LineSeries::new(points.iter().copied(), style.stroke_width(3)))?;
+        // No line across a number of brokers of which there was no run: it would tell of what nobody saw.
+        for (left, right) in points.iter().zip(&points[1..]).filter(|(left, right)| right.0 - left.0 < 1.5) {
+            chart.draw_series(LineSeries::new([*left, *right], style.stroke_width(3)))?;
+        }
         chart.draw_series(points.iter().map(|&point| Circle::new(point, 5, style.filled())))?;
         let runs: u64 = edge.cells.iter().map(|cell| cell.runs).sum();
         legend.push((style, format!("RF {}", edge.replicas), format!("{} runs", grouped(runs))));
@@ -305,6 +304,17 @@ mod tests {
     fn one_run_of_one_broker_has_a_cliff() {
         let svg = cliff("t", &[Edge { replicas: 1, cells: vec![Cell { destroyed: 1, runs: 1, lossy: 1 }] }]);
         assert!(svg.contains("RF 1") && svg.contains("1 runs"));
+    }
+
+    #[test]
+    fn the_cliff_has_no_line_over_what_was_not_run() {
+        let cell = |destroyed| Cell { destroyed, runs: 1, lossy: 0 };
+        let lines = |cells: &[Cell]| {
+            let svg = cliff("t", &[Edge { replicas: 5, cells: cells.to_vec() }]);
+            svg.matches(&format!("stroke=\"{}\" stroke-width=\"3\"", ink::SERIES[0])).count()
+        };
+        assert_eq!(lines(&[cell(0), cell(1), cell(2)]), 2);
+        assert_eq!(lines(&[cell(0), cell(1), cell(4), cell(5)]), 2);
     }
 
     #[test]

@@ -77,9 +77,10 @@ fn unavailability(findings: &Findings) -> Figure {
     }
     Figure {
         file: "figures/unavailability.svg".to_owned(),
-        caption: "How long a partition had no leader after the process of its leader ended, by scenario. After a crash \
+        caption:
+            "How long a partition had no leader after the process of its leader ended, by scenario. After a crash \
                   the session must time out first; an orderly shutdown hands its leaderships over before it ends."
-            .to_owned(),
+                .to_owned(),
         svg: chart::distribution(
             "Unavailability after the end of a leader",
             "until the next leader leads, simulated time",

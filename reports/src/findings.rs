@@ -216,8 +216,7 @@ mod tests {
     fn panicked(seed: u64, location: &str) -> Ran {
         let scenario = catalogue::named("cliff").unwrap();
         let mut outcome = crate::samples::outcome();
-        outcome.panicked =
-            Some(Panicked { message: "m".to_owned(), location: Some(location.to_owned()), at: None });
+        outcome.panicked = Some(Panicked { message: "m".to_owned(), location: Some(location.to_owned()), at: None });
         Ran::new(0, &scenario.plan(seed), outcome)
     }
 

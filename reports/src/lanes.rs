@@ -137,11 +137,8 @@ impl Fold {
     }
 
     fn see_fault(&mut self, at: f64, node: Option<Node>, fault: &Fault) {
-        let text = match node {
-            Some(node) if !fault.to_string().split(' ').any(|word| word == node.to_string()) => format!("{fault} [{node}]"),
-            _ => fault.to_string(),
-        };
-        self.blows.push(Blow { at, text: text.clone(), mends: mends(fault) });
+        let text = fault.to_string();
+        self.tell(at, node, &text, mends(fault));
         if let Some(broker) = node.and_then(Node::broker) {
             self.open(broker).see_disk_fault(at, fault, text.clone());
         }
@@ -161,6 +158,20 @@ impl Fold {
         }
     }
 
+    /// One fault may strike many nodes at once: it is told once, with all of them.
+    fn tell(&mut self, at: f64, node: Option<Node>, text: &str, mends: bool) {
+        // A fault that names its node needs no more; one that names a role is told with whom it found.
+        let node = node.map(|node| node.to_string()).filter(|node| !text.split([' ', ',']).any(|word| word == node));
+        let found = node.map_or_else(String::new, |node| format!(" [{node}]"));
+        match self.blows.last_mut() {
+            Some(last) if (last.at - at).abs() < 1e-9 && !found.is_empty() && last.text.starts_with(text) => {
+                last.text.truncate(last.text.trim_end_matches(']').len());
+                last.text.push_str(&format!(" {}]", &found[2..found.len() - 1]));
+            }
+            _ => self.blows.push(Blow { at, text: format!("{text}{found}"), mends }),
+        }
+    }
+
     fn lay_link(&mut self, since: f64, one: Vec<Target>, other: Vec<Target>, title: String) {
         self.links.push(Link { since, one, other, title });
     }
@@ -168,7 +179,8 @@ impl Fold {
     /// Ends every rule whose two ends are both among those that are mended.
     fn lift_links(&mut self, at: f64, one: &[Target], other: &[Target]) {
         let mended = |end: &[Target]| {
-            let among = |list: &[Target]| list.contains(&Target::Everyone) || end.iter().all(|node| list.contains(node));
+            let among =
+                |list: &[Target]| list.contains(&Target::Everyone) || end.iter().all(|node| list.contains(node));
             among(one) || among(other)
         };
         let (lifted, left) =
@@ -211,10 +223,9 @@ impl Fold {
     }
 
     fn open(&mut self, broker: BrokerId) -> &mut Open {
-        self.brokers.entry(broker).or_insert_with(|| Open {
-            lane: Lane { name: broker.to_string(), ..Lane::default() },
-            ..Open::default()
-        })
+        self.brokers
+            .entry(broker)
+            .or_insert_with(|| Open { lane: Lane { name: broker.to_string(), ..Lane::default() }, ..Open::default() })
     }
 
     fn finish(mut self, length: f64) -> Timeline {
@@ -437,6 +448,22 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_that_strikes_many_at_once_is_told_once() {
+        let start = || What::Struck(Fault::Start(Target::Brokers));
+        let crash = |id| What::Struck(Fault::Crash(Target::Node(broker(id))));
+        let timeline = drawn(vec![
+            (2, Some(broker(1)), start()),
+            (2, Some(broker(2)), start()),
+            (2, Some(broker(3)), start()),
+            (4, Some(broker(1)), start()),
+            (4, Some(broker(1)), crash(1)),
+            (4, Some(broker(2)), crash(2)),
+        ]);
+        let told: Vec<_> = timeline.blows.iter().map(|blow| blow.text.as_str()).collect();
+        assert_eq!(told, ["start all brokers [b1 b2 b3]", "start all brokers [b1]", "crash b1", "crash b2"]);
+    }
+
+    #[test]
     fn what_never_ends_ends_with_the_run() {
         let timeline = drawn(vec![
             (0, None, born(&[1])),
@@ -450,7 +477,8 @@ mod tests {
 
     #[test]
     fn the_moment_that_broke_a_promise_is_marked() {
-        let facts = trace(vec![(0, None, born(&[1])), (4, Some(broker(1)), led(1)), (9, None, What::Chapter(Chapter::Ended))]);
+        let facts =
+            trace(vec![(0, None, born(&[1])), (4, Some(broker(1)), led(1)), (9, None, What::Chapter(Chapter::Ended))]);
         let wanted = Wanted { title: String::new(), promised: String::new(), broken: Some((1, "durability")) };
         let timeline = timeline(&facts, &wanted);
         let broken: Vec<_> = timeline.marks.iter().filter(|mark| mark.broken).collect();

@@ -56,7 +56,9 @@ fn write_canary(to: &mut String, report: &Report) -> fmt::Result {
     let canary = &report.canary;
     match canary.found_by_seed {
         Some(seed) => writeln!(to, "The canary was found by seed {seed}.\n"),
-        None => writeln!(to, "**The canary was not found** by {} seeds: do not trust this campaign.\n", canary.seeds_tried),
+        None => {
+            writeln!(to, "**The canary was not found** by {} seeds: do not trust this campaign.\n", canary.seeds_tried)
+        }
     }
 }
 
@@ -102,7 +104,11 @@ fn write_scenarios(to: &mut String, report: &Report) -> fmt::Result {
     for row in &report.scenarios {
         let seconds = grouped(row.simulated_seconds.round() as u64);
         let sentence = cell(&row.sentence);
-        writeln!(to, "| `{}`: {sentence} | {} | {} | {} | {seconds} |", row.name, row.runs, row.failed, row.inconclusive)?;
+        writeln!(
+            to,
+            "| `{}`: {sentence} | {} | {} | {} | {seconds} |",
+            row.name, row.runs, row.failed, row.inconclusive
+        )?;
     }
     writeln!(to)
 }
@@ -147,7 +153,10 @@ mod tests {
     fn the_ledger_has_a_line_for_each_guarantee_and_the_worst_stands_out() {
         let text = markdown(&samples::report());
         assert!(text.starts_with("# highwater: violated\n"));
-        assert!(text.contains("| `durability`: The promise of &lt;durability&gt;. | **violated** | 40 | 61,204 | 2 |"), "{text}");
+        assert!(
+            text.contains("| `durability`: The promise of &lt;durability&gt;. | **violated** | 40 | 61,204 | 2 |"),
+            "{text}"
+        );
         assert!(text.contains("| `acks-0`: The promise of &lt;acks-0&gt;. | **vacuous** | 0 | 0 | 0 | - |"));
         assert!(text.contains("found by seed 3"));
     }

@@ -21,9 +21,9 @@ use crate::telling;
 /// If there is nothing to show, or nowhere to put it.
 pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
     let kept = match &wish.what {
-        Replayed::File(path) => {
-            Some(Failure::load(path).map_err(|error| Refusal { exit: Exit::BadInput, text: format!("error: {error}") })?)
-        }
+        Replayed::File(path) => Some(
+            Failure::load(path).map_err(|error| Refusal { exit: Exit::BadInput, text: format!("error: {error}") })?,
+        ),
         Replayed::Seed(..) => None,
     };
     let (plan, command) = match (&kept, &wish.what) {
@@ -85,7 +85,8 @@ fn differs(plan: &Plan, outcome: &Outcome, kept: &Failure) -> String {
     let head = format!("DIFFERENT DIGEST  {} now, {} in the file", outcome.digest, kept.digest);
     let again = run_traced(plan);
     if again.digest == outcome.digest {
-        let now = outcome.fingerprint().map_or_else(|| "nothing breaks any more".to_owned(), |now| format!("{now} breaks"));
+        let now =
+            outcome.fingerprint().map_or_else(|| "nothing breaks any more".to_owned(), |now| format!("{now} breaks"));
         format!(
             "{head}\n  the program has changed since the file was written, or the file has: two runs now agree.\n  \
              then {} broke, now {now}",

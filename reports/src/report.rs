@@ -374,7 +374,8 @@ pub(crate) mod samples {
                 digest: "21c085e4d89d6620".to_owned(),
                 file: "failures/durability-21c085e4.json".to_owned(),
                 replay: "highwater replay failures/durability-21c085e4.json".to_owned(),
-                text: "VIOLATED  durability: acks=all\n  replay   highwater replay f\n  because  b2 <lost> it\n".to_owned(),
+                text: "VIOLATED  durability: acks=all\n  replay   highwater replay f\n  because  b2 <lost> it\n"
+                    .to_owned(),
                 timeline: None,
             }],
             inconclusive: vec![],
@@ -398,7 +399,15 @@ mod tests {
         assert_eq!(json["program"]["name"], "highwater");
         let mut row: Vec<_> = json["guarantees"][0].as_object().unwrap().keys().map(String::as_str).collect();
         let mut wanted = vec![
-            "id", "sentence", "source", "preconditions", "runs", "exercised", "violations", "upper_bound_95", "status",
+            "id",
+            "sentence",
+            "source",
+            "preconditions",
+            "runs",
+            "exercised",
+            "violations",
+            "upper_bound_95",
+            "status",
         ];
         row.sort_unstable();
         wanted.sort_unstable();

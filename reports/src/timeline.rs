@@ -164,7 +164,8 @@ impl Drawing<'_> {
     fn draw(&self, to: &mut String) -> fmt::Result {
         let bottom = TOP + self.timeline.lanes.len() as f64 * (LANE + GAP);
         let told = self.timeline.blows.len().min(TOLD);
-        let key = told.div_ceil(KEY_COLUMNS) as f64 * KEY_LINE + if self.timeline.blows.is_empty() { 0.0 } else { 34.0 };
+        let key =
+            told.div_ceil(KEY_COLUMNS) as f64 * KEY_LINE + if self.timeline.blows.is_empty() { 0.0 } else { 34.0 };
         let height = bottom + 34.0 + key + 8.0;
         write!(to, r#"<svg xmlns="http://www.w3.org/2000/svg" width="100%" viewBox="0 0 {WIDTH} {height:.0}" "#)?;
         writeln!(to, r#"font-family="sans-serif" font-size="13">"#)?;
@@ -196,7 +197,10 @@ impl Drawing<'_> {
             written
         };
         let bar = |colour: &str, opacity: f64| {
-            format!(r#"<rect x="{{x}}" y="{}" width="22" height="11" fill="{colour}" fill-opacity="{opacity}"/>"#, y - 6.0)
+            format!(
+                r#"<rect x="{{x}}" y="{}" width="22" height="11" fill="{colour}" fill-opacity="{opacity}"/>"#,
+                y - 6.0
+            )
         };
         let line = |colour: &str, width: f64| {
             format!(r#"<line x1="{{x}}" x2="{{x2}}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="{width}"/>"#)
@@ -212,7 +216,8 @@ impl Drawing<'_> {
             }
         }
         if self.timeline.lanes.iter().any(|lane| !lane.cuts.is_empty()) {
-            let triangle = format!(r#"<text x="{{x}}" y="{}" font-size="15" fill="{BROKEN}">&#160;&#9660;</text>"#, y + 5.0);
+            let triangle =
+                format!(r#"<text x="{{x}}" y="{}" font-size="15" fill="{BROKEN}">&#160;&#9660;</text>"#, y + 5.0);
             entry(to, triangle, "log cut")?;
         }
         Ok(())
@@ -231,7 +236,12 @@ impl Drawing<'_> {
     }
 
     fn draw_lane(&self, to: &mut String, lane: &Lane, top: f64) -> fmt::Result {
-        writeln!(to, r#"<g><text x="18" y="{:.0}" font-size="16" fill="{INK}">{}</text>"#, top + 56.0, escaped(&lane.name))?;
+        writeln!(
+            to,
+            r#"<g><text x="18" y="{:.0}" font-size="16" fill="{INK}">{}</text>"#,
+            top + 56.0,
+            escaped(&lane.name)
+        )?;
         let (y, height) = (top + RIBBON + 2.0, LANE - RIBBON - 2.0);
         for shade in &lane.shades {
             let (colour, title) = (shade.trouble.colour(), escaped(&shade.title));
@@ -260,7 +270,16 @@ impl Drawing<'_> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "a rectangle has that many sides")]
-    fn bar(&self, to: &mut String, span: Span, y: f64, height: f64, colour: &str, opacity: f64, title: &str) -> fmt::Result {
+    fn bar(
+        &self,
+        to: &mut String,
+        span: Span,
+        y: f64,
+        height: f64,
+        colour: &str,
+        opacity: f64,
+        title: &str,
+    ) -> fmt::Result {
         let (from, upto) = (self.x(span.from), self.x(span.to));
         // What lasted for less than a pixel is seen all the same.
         let width = (upto - from).max(1.2);
@@ -335,7 +354,10 @@ impl Drawing<'_> {
             let y = 86.0 + 16.5 * row as f64;
             let (fill, ink) = if blow.mends { (PAPER, MUTED) } else { (INK, PAPER) };
             let title = format!("{:.3} s: {}", blow.at, escaped(&blow.text));
-            write!(to, r#"<g><title>{title}</title><circle cx="{x:.1}" cy="{y}" r="8" fill="{fill}" stroke="{MUTED}"/>"#)?;
+            write!(
+                to,
+                r#"<g><title>{title}</title><circle cx="{x:.1}" cy="{y}" r="8" fill="{fill}" stroke="{MUTED}"/>"#
+            )?;
             centred(to, x, y + 3.6, 10.0, ink, &(place + 1).to_string())?;
             to.write_str("</g>\n")?;
         }

@@ -109,7 +109,10 @@ fn spoken(report: &Report, folder: &Path) -> String {
         lines.push(format!("and {} more kinds of failure, see the report\n", report.failures.len() - TOLD));
     }
     let width = report.guarantees.iter().map(|row| row.id.len()).max().unwrap_or_default();
-    lines.push(format!("{:width$}  {:12} {:>7} {:>13} {:>10}  bound (95 %)", "guarantee", "status", "runs", "exercised", "violations"));
+    lines.push(format!(
+        "{:width$}  {:12} {:>7} {:>13} {:>10}  bound (95 %)",
+        "guarantee", "status", "runs", "exercised", "violations"
+    ));
     for row in report.guarantees.iter().filter(|row| row.status != Status::OutOfScope) {
         lines.push(format!(
             "{:width$}  {:12} {:>7} {:>13} {:>10}  {}",
@@ -181,8 +184,12 @@ mod tests {
         let replay = report.failures[0].replay.clone();
         report.failures[0].text = format!("VIOLATED  x\n  replay   {replay}\n  story\n  replay   {replay}");
         let said = spoken(&report, Path::new("/elsewhere/report"));
-        assert_eq!(said.matches("replay /elsewhere/report/failures/durability-21c085e4.json").count()
-            + said.matches("-- replay /elsewhere").count().saturating_sub(2), 2, "{said}");
+        assert_eq!(
+            said.matches("replay /elsewhere/report/failures/durability-21c085e4.json").count()
+                + said.matches("-- replay /elsewhere").count().saturating_sub(2),
+            2,
+            "{said}"
+        );
         assert!(said.contains("violated: 40 runs, 1.0 simulated hours"));
         assert!(said.contains("out of scope: at-most-once"));
     }

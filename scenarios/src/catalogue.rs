@@ -280,8 +280,7 @@ fn many_partitions(_: Dice) -> Sketch {
 fn canary(dice: Dice) -> Sketch {
     let mut draw = dice.draw(&("canary", "times"));
     let first = Duration::from_millis(draw.gen_range(3_000..6_000));
-    let upon_truncation =
-        |after| When::Ambush { on: Sight::Truncated, skip: 0, after: Duration::from_micros(after) };
+    let upon_truncation = |after| When::Ambush { on: Sight::Truncated, skip: 0, after: Duration::from_micros(after) };
     let storm = Storm::of(vec![
         Strike::at(first, Fault::Crash(Target::Leader(0))),
         Strike { when: upon_truncation(0), fault: Fault::Crash(Target::Leader(0)) },

@@ -71,7 +71,9 @@ pub enum FailureError {
         source: io::Error,
     },
     /// The file is not JSON, or its fields are not those of a failure.
-    #[error("{path}:{line}:{column}: not a failure of highwater ({what}); restore the file, or make a new one with `highwater run`")]
+    #[error(
+        "{path}:{line}:{column}: not a failure of highwater ({what}); restore the file, or make a new one with `highwater run`"
+    )]
     Malformed {
         /// Which file.
         path: PathBuf,
@@ -83,13 +85,17 @@ pub enum FailureError {
         what: String,
     },
     /// The file is JSON, but says that it is something else.
-    #[error("{path}: field \"format\" is not \"{FORMAT}\"; name a file that `highwater run` kept, such as DIR/failures/*.json")]
+    #[error(
+        "{path}: field \"format\" is not \"{FORMAT}\"; name a file that `highwater run` kept, such as DIR/failures/*.json"
+    )]
     Foreign {
         /// Which file.
         path: PathBuf,
     },
     /// The file was written by another version of this program.
-    #[error("{path}: field \"version\" is {found}, this program reads {VERSION}; replay it with the program that wrote it")]
+    #[error(
+        "{path}: field \"version\" is {found}, this program reads {VERSION}; replay it with the program that wrote it"
+    )]
     OtherVersion {
         /// Which file.
         path: PathBuf,
@@ -236,7 +242,11 @@ impl fmt::Display for Telling<'_> {
         writeln!(f, "  because  {}", self.sentence.lines().next().unwrap_or_default())?;
         if let Some(ShrunkFrom { faults, messages, runs }) = self.shrunk {
             let (before, after) = (grouped(messages.0), grouped(messages.1));
-            writeln!(f, "  shrunk   {} → {} faults, {before} → {after} messages   (in {runs} runs)", faults.0, faults.1)?;
+            writeln!(
+                f,
+                "  shrunk   {} → {} faults, {before} → {after} messages   (in {runs} runs)",
+                faults.0, faults.1
+            )?;
         }
         for (at, line) in self.story.iter().take(STORY_LINES).enumerate() {
             writeln!(f, "  {}{line}", if at == 0 { "story    " } else { "         " })?;

@@ -63,6 +63,7 @@ impl Observer for Judge {
             }
             (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
             (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
+            (What::Stopped { how }, Some(Node::Controller(_))) => self.shared.controller_stopped(*how),
             (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
             (What::Struck(fault), node) => {
                 self.progress.struck(fault);
@@ -150,7 +151,7 @@ impl Judge {
     }
 
     fn turn_to(&mut self, fact: &Fact) {
-        self.verdicts.turn_to(fact.at, fact.number);
+        self.verdicts.turn_to(fact.at, fact.number, self.shared.metadata_lost);
         self.in_sync.time_passed(&self.shared, &mut self.verdicts);
     }
 
@@ -176,9 +177,10 @@ impl Judge {
 
     fn controller_noted(&mut self, event: &Event) {
         match event {
-            Event::ControllerLed { epoch } => self.epochs.controller_led(*epoch, &self.shared, &mut self.verdicts),
+            Event::ControllerLed { epoch } => self.epochs.controller_led(*epoch, &mut self.verdicts),
             Event::Committed { offset, record } => {
-                if let Some(turn) = self.shared.commit(*offset, record) {
+                let turn = self.shared.commit(*offset, record);
+                if let Some(turn) = turn.filter(|_| !self.shared.metadata_lost) {
                     self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
                 }
             }

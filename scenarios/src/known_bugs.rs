@@ -8,8 +8,8 @@ use std::time::Duration;
 use model::config::Acks;
 use model::event::Event;
 use model::protocol::{
-    Acknowledgement, Admission, Election, MinIsr, Muting, Polling, Proposals, Protocol, Resending, Returning, Shrinking,
-    Truncation, Visibility, Watermark,
+    Acknowledgement, Admission, Election, MinIsr, Muting, Polling, Proposals, Protocol, Resending, Returning,
+    Shrinking, Truncation, Visibility, Watermark,
 };
 use sim::cluster::Cluster;
 
@@ -96,6 +96,15 @@ pub const ALL: &[KnownBug] = &[
         protocol: Protocol { admission: Admission::Anyone, ..Protocol::LATEST },
         cluster: two_with_short_fetches,
         story: a_follower_far_behind_returns_and_the_leader_dies,
+        breaks: Guarantee::LeaderCompleteness,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "a follower joins that has not reached the start of the leader's epoch",
+        source: "KAFKA-7128 (T12)",
+        protocol: Protocol { admission: Admission::HighWatermark, ..Protocol::LATEST },
+        cluster: four,
+        story: a_follower_behind_the_start_of_the_epoch_meets_a_fresh_leader,
         breaks: Guarantee::LeaderCompleteness,
         seeds: 10,
     },
@@ -235,6 +244,10 @@ fn three() -> Cluster {
     brisk(Cluster::of(3)).min_isr(1)
 }
 
+fn four() -> Cluster {
+    brisk(Cluster::of(4)).replication_factor(4).min_isr(1)
+}
+
 fn three_min_isr_2() -> Cluster {
     brisk(Cluster::of(3)).min_isr(2)
 }
@@ -349,6 +362,28 @@ pub fn a_follower_far_behind_returns_and_the_leader_dies(w: &mut World) {
     w.until(|fact| seen::joined_isr(fact, follower));
     w.crash(leader);
     w.until(|fact| seen::led_by(fact, follower));
+    w.quiet();
+}
+
+/// T12: a follower that has just left the ISR lacks the last committed record. A fresh leader whose other follower is
+/// silent does not know yet that this record is committed, so the one outside reaches its high watermark without it.
+pub fn a_follower_behind_the_start_of_the_epoch_meets_a_fresh_leader(w: &mut World) {
+    w.produce(5);
+    w.settle();
+    let leader = w.leader();
+    let [heir, silent, lagging] = w.followers()[..] else { panic!("the story needs three followers") };
+    w.hold(leader, lagging);
+    w.send(1);
+    w.until(seen::acked);
+    w.crash(leader);
+    w.hold(silent, heir);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.until(|fact| seen::proposed_by(fact, heir));
+    // What it has just fetched does not count yet: it is in a socket's buffer.
+    w.pause(lagging, Duration::from_secs(2));
+    w.until(|fact| seen::joined_isr(fact, lagging));
+    w.crash(heir);
+    w.until(seen::led);
     w.quiet();
 }
 

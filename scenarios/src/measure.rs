@@ -263,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_bucket_ends_before_the_next_begins_and_is_at_most_a_thirtysecond_wide() {
-        for value in (0..5_000).chain((13..50).map(|power| 1_u64 << power)).chain((13..50).map(|power| (1 << power) - 1)) {
+        for value in
+            (0..5_000).chain((13..50).map(|power| 1_u64 << power)).chain((13..50).map(|power| (1 << power) - 1))
+        {
             let end = end_of(bucket_of(value));
             assert!(end >= value, "{value} is above the end {end} of its bucket");
             assert!(end - value <= value / 32, "{value} is far below the end {end} of its bucket");

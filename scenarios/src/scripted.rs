@@ -154,6 +154,7 @@ impl Found {
 ///
 /// # Panics
 /// If the environment has one of the two and it cannot be read.
+#[expect(clippy::disallowed_methods, reason = "the one place where tests read their environment")]
 fn seeds() -> Range<u64> {
     if let Ok(text) = env::var("SEED") {
         let seed = text.parse().unwrap_or_else(|_| panic!("SEED={text}: not a number; say SEED=7"));

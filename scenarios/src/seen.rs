@@ -13,6 +13,12 @@ pub fn led(fact: &Fact) -> bool {
     matches!(fact.event(), Some(Event::Led { .. }))
 }
 
+/// A replica has begun to lead in an epoch that is not the partition's first.
+#[must_use]
+pub fn led_anew(fact: &Fact) -> bool {
+    matches!(fact.event(), Some(Event::Led { epoch, .. }) if epoch.0 > 0)
+}
+
 /// This broker has begun to lead.
 #[must_use]
 pub fn led_by(fact: &Fact, broker: BrokerId) -> bool {

@@ -102,7 +102,8 @@ impl Search<'_> {
 }
 
 /// What else can be made smaller. Each gives a smaller plan, or nothing if it has no smaller one.
-const REDUCTIONS: &[fn(&Plan) -> Option<Plan>] = &[shorter, with_less_load, with_fewer_producers, with_fewer_consumers, with_fewer_partitions];
+const REDUCTIONS: &[fn(&Plan) -> Option<Plan>] =
+    &[shorter, with_less_load, with_fewer_producers, with_fewer_consumers, with_fewer_partitions];
 
 fn shorter(plan: &Plan) -> Option<Plan> {
     let length = plan.length / 2;

@@ -57,15 +57,8 @@ pub enum Family {
 
 impl Family {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Crashes,
-        Self::PowerLosses,
-        Self::Pauses,
-        Self::Partitions,
-        Self::Weather,
-        Self::Disks,
-        Self::Clocks,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Crashes, Self::PowerLosses, Self::Pauses, Self::Partitions, Self::Weather, Self::Disks, Self::Clocks];
 }
 
 impl Intensity {
@@ -104,7 +97,8 @@ impl Storm {
         let tempo = Tempo::draw(&mut kind, intensity.span);
         let mut strikes = Vec::new();
         for nth in 0..faults {
-            let mut hand = Hand { draw: dice.draw(&("storm", "fault", nth)), place: Place::of(cluster), strikes: Vec::new() };
+            let mut hand =
+                Hand { draw: dice.draw(&("storm", "fault", nth)), place: Place::of(cluster), strikes: Vec::new() };
             hand.misfortune(&families, &tempo, intensity);
             strikes.append(&mut hand.strikes);
         }
@@ -356,8 +350,11 @@ impl Hand {
             2 => Target::Brokers,
             _ => self.named_broker(),
         };
-        let (from, to) =
-            if self.draw.gen_bool(0.5) { (vec![victim.target], vec![other]) } else { (vec![other], vec![victim.target]) };
+        let (from, to) = if self.draw.gen_bool(0.5) {
+            (vec![victim.target], vec![other])
+        } else {
+            (vec![other], vec![victim.target])
+        };
         let fault = match self.draw.gen_range(0..5) {
             0 => return self.strike(when, Fault::Sever { between: from, and: to }),
             1 => Fault::Slow { from, to, bytes_per_second: self.draw.gen_range(1_000..100_000) },
@@ -488,7 +485,8 @@ mod tests {
         let (mut down, mut up) = (0, 0);
         for seed in 0..200 {
             let families = [Family::Crashes, Family::PowerLosses];
-            let storm = Storm::draw(Dice::new(seed), &Cluster::of(3), &Intensity::of(12, Duration::from_secs(60), &families));
+            let storm =
+                Storm::draw(Dice::new(seed), &Cluster::of(3), &Intensity::of(12, Duration::from_secs(60), &families));
             for strike in storm.strikes {
                 match strike.fault {
                     Fault::Start(_) => up += 1,

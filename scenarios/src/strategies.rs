@@ -94,7 +94,7 @@ fn misfortune(cluster: &Cluster, span: Duration) -> impl Strategy<Value = Vec<St
         1 => server.clone().prop_map(|whom| (Fault::Terminate(whom), Some(Fault::Start(whom)))),
         2 => (server.clone(), 1..300_u64)
             .prop_map(|(whom, nth)| (Fault::CrashAtDiskCall(whom, nth), Some(Fault::Start(whom)))),
-        2 => (server.clone(), millis(20, 8_000)).prop_map(|(whom, long)| (Fault::Pause(whom, long), None)),
+        2 => (server, millis(20, 8_000)).prop_map(|(whom, long)| (Fault::Pause(whom, long), None)),
         3 => broker.clone().prop_map(|whom| (Fault::Isolate(whom), Some(Fault::Heal))),
         2 => broker.clone().prop_map(|whom| {
             (Fault::CutBoth { between: vec![whom], and: vec![Target::Controller] }, Some(Fault::Heal))

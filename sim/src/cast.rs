@@ -240,6 +240,8 @@ impl Cast {
 
     fn see_event(&mut self, node: Node, event: &Event) -> Turn {
         match event {
+            // A controller that died in the step in which it committed tells its last records once more.
+            Event::Committed { offset, .. } if self.image.end.covers(*offset) => {}
             Event::Committed { offset, record } => {
                 let turn = self.turn(record);
                 self.image.apply(*offset, record);

@@ -57,7 +57,7 @@ impl Durability {
         (place, broker, epoch): (usize, BrokerId, LeaderEpoch),
         verdicts: &mut Verdicts,
     ) {
-        if shared.metadata_lost || !shared.partitions[place].is_legitimate(broker, epoch) {
+        if !shared.partitions[place].is_legitimate(broker, epoch) {
             return;
         }
         count_premises(shared, place, verdicts);

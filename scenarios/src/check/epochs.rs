@@ -15,9 +15,9 @@ pub(crate) struct Epochs {
 
 impl Epochs {
     /// A controller began an epoch.
-    pub(crate) fn controller_led(&mut self, epoch: LeaderEpoch, shared: &Replicas, verdicts: &mut Verdicts) {
+    pub(crate) fn controller_led(&mut self, epoch: LeaderEpoch, verdicts: &mut Verdicts) {
         let before = self.controller.replace(epoch);
-        let rises = before.is_none_or(|before| epoch > before) || shared.metadata_lost;
+        let rises = before.is_none_or(|before| epoch > before);
         verdicts.demand(Guarantee::Epochs, rises, "controller-epoch-did-not-rise", || {
             format!("a controller leads in epoch {epoch} after epoch {before:?}")
         });
@@ -37,7 +37,7 @@ impl Epochs {
         }
         let before = self.brokers[slot].replace(epoch);
         let again = shared.broker(broker).epoch == Some(epoch);
-        let rises = before.is_none_or(|before| epoch > before || (again && epoch == before)) || shared.metadata_lost;
+        let rises = before.is_none_or(|before| epoch > before || (again && epoch == before));
         shared.broker(broker).epoch = Some(epoch);
         verdicts.demand(Guarantee::Epochs, rises, "broker-epoch-did-not-rise", || {
             format!("{broker} was registered with broker epoch {epoch} after {before:?}")
@@ -53,11 +53,11 @@ impl Epochs {
         verdicts: &mut Verdicts,
     ) {
         let end = shared.metadata_end;
-        let (now, lost) = (verdicts.now(), shared.metadata_lost);
+        let now = verdicts.now();
         let known = shared.broker(broker);
         let before = std::mem::replace(&mut known.applied, upto);
         known.applied_at = now;
-        verdicts.demand(Guarantee::Epochs, upto <= end || lost, "ahead-of-committed-metadata", || {
+        verdicts.demand(Guarantee::Epochs, upto <= end, "ahead-of-committed-metadata", || {
             format!("{broker} applied metadata up to {upto}, but only {end} is committed")
         });
         if upto < before {
@@ -76,7 +76,6 @@ pub(crate) fn obeyed(
     (epoch, partition_epoch): (LeaderEpoch, PartitionEpoch),
     verdicts: &mut Verdicts,
 ) {
-    let lost = shared.metadata_lost;
     let view = &mut shared.partitions[place];
     let partition = view.partition;
     let committed = view.registration.as_ref().map(|now| (now.leader_epoch, now.partition_epoch));
@@ -89,7 +88,7 @@ pub(crate) fn obeyed(
             format!("{broker} obeys epoch {epoch}, {partition_epoch:?} of {partition} after {before:?}, in one life")
         });
     }
-    if !lost && committed.is_none_or(|committed| epoch > committed.0 || partition_epoch > committed.1) {
+    if committed.is_none_or(|committed| epoch > committed.0 || partition_epoch > committed.1) {
         verdicts.broken(Guarantee::Epochs, "ahead-of-controller", || {
             format!("{broker} obeys epoch {epoch}, {partition_epoch:?} of {partition}, the controller committed {committed:?}")
         });

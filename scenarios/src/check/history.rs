@@ -202,7 +202,7 @@ fn is_there(shared: &Replicas, at: &Acknowledged, readable: bool, verdicts: &mut
             )
         });
     }
-    if present || is_leaderless(shared, at.place) || view.leader().is_none() || shared.metadata_lost {
+    if present || is_leaderless(shared, at.place) || view.leader().is_none() {
         return present || has_a_copy(shared, at);
     }
     let known_lost =
@@ -226,7 +226,7 @@ fn leadership_changed(shared: &Replicas, at: &Acknowledged, epoch: Option<Leader
     let view = &shared.partitions[at.place];
     let same = epoch.is_some() && view.epoch() == epoch;
     let leader = view.leader().and_then(|leader| view.known(leader));
-    let broken = same && leader.is_some_and(|leader| !leader.distrusted) && !shared.metadata_lost;
+    let broken = same && leader.is_some_and(|leader| !leader.distrusted);
     verdicts.demand(Guarantee::AcksOne, !broken, "lost-under-the-same-leader", || {
         format!(
             "value {} was acknowledged with acks=1 at {} of {} and is gone, though the leader is the same",

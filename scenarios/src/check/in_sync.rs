@@ -111,15 +111,10 @@ fn newcomers_are_complete(shared: &mut Replicas, place: usize, turn: &Turn, verd
         let view = &mut shared.partitions[place];
         let partition = view.partition;
         let missing = view.first_missing(broker);
-        verdicts.demand(
-            Guarantee::LeaderCompleteness,
-            missing.is_none() || shared.metadata_lost,
-            "newcomer-lacks-committed-record",
-            || {
-                let at = missing.map(|batch| batch.base);
-                format!("{broker} joined the ISR of {partition} without the record committed at {at:?}")
-            },
-        );
+        verdicts.demand(Guarantee::LeaderCompleteness, missing.is_none(), "newcomer-lacks-committed-record", || {
+            let at = missing.map(|batch| batch.base);
+            format!("{broker} joined the ISR of {partition} without the record committed at {at:?}")
+        });
         shared.partitions[place].replica(broker).trust();
     }
 }
@@ -128,7 +123,7 @@ fn newcomers_are_complete(shared: &mut Replicas, place: usize, turn: &Turn, verd
 fn seats_are_deserved(shared: &mut Replicas, broker: BrokerId, verdicts: &mut Verdicts) {
     for place in 0..shared.partitions.len() {
         let view = &mut shared.partitions[place];
-        if !view.isr().contains(&broker) || shared.metadata_lost {
+        if !view.isr().contains(&broker) {
             continue;
         }
         let missing = view.first_missing(broker);
@@ -150,7 +145,6 @@ fn seats_are_deserved(shared: &mut Replicas, broker: BrokerId, verdicts: &mut Ve
 
 /// A leader knows this of its in-sync set (W6, R123).
 pub(crate) fn known(shared: &mut Replicas, place: usize, known: &Known<'_>, verdicts: &mut Verdicts) {
-    let lost = shared.metadata_lost;
     let view = &mut shared.partitions[place];
     let partition = view.partition;
     let Known { broker, epoch, committed, required, pending } = *known;
@@ -165,7 +159,7 @@ pub(crate) fn known(shared: &mut Replicas, place: usize, known: &Known<'_>, verd
             format!("{broker} leads {partition}, proposes nothing, and waits for {required:?} instead of {committed:?}")
         });
     }
-    if !lost && view.is_legitimate(broker, epoch) {
+    if view.is_legitimate(broker, epoch) {
         verdicts.demand(Guarantee::InSyncSet, covers(view.isr()), "leader-does-not-wait-for-in-sync-replica", || {
             format!("{broker} leads {partition} and waits for {required:?}, but the ISR is {:?}", view.isr())
         });

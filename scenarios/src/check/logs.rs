@@ -227,7 +227,7 @@ pub(crate) fn cut(
     let demanded = obeys_present_leader && !replica.distrusted;
     let cut_off = committed[..had].get(kept).copied();
     view.committed = committed;
-    if demanded && !shared.metadata_lost {
+    if demanded {
         verdicts.exercised(Guarantee::LeaderCompleteness);
         if let Some(cut_off) = cut_off {
             verdicts.broken(Guarantee::LeaderCompleteness, "in-sync-replica-cut-committed-record", || {
@@ -242,7 +242,6 @@ pub(crate) fn cut(
 
 /// A broker says that it leads: the controller must have named it.
 pub(crate) fn led(shared: &mut Replicas, place: usize, broker: BrokerId, epoch: LeaderEpoch, verdicts: &mut Verdicts) {
-    let lost = shared.metadata_lost;
     let view = &mut shared.partitions[place];
     let (partition, named) = (view.partition, view.named_in(epoch));
     let other = view.acts_as_leader(broker, epoch);
@@ -251,7 +250,7 @@ pub(crate) fn led(shared: &mut Replicas, place: usize, broker: BrokerId, epoch: 
         verdicts.broken(Guarantee::OneLeader, "two-leaders-in-epoch", || {
             format!("{broker} and {other} both lead {partition} in epoch {epoch}")
         });
-    } else if !lost && named.is_some_and(|named| named != Some(broker)) {
+    } else if named.is_some_and(|named| named != Some(broker)) {
         verdicts.broken(Guarantee::OneLeader, "leads-without-mandate", || {
             format!("{broker} leads {partition} in epoch {epoch}, but the controller named {named:?}")
         });

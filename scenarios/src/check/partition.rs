@@ -44,7 +44,7 @@ pub(crate) struct ElectionView {
     pub epoch: LeaderEpoch,
     /// The ISR before it.
     pub electorate: Vec<BrokerId>,
-    /// Whether the winner was not in it.
+    /// Whether the winner was not in it, or that of an earlier election that nobody took up was not.
     pub unclean: bool,
     /// Whether the winner was heard to lead.
     pub taken_up: bool,

@@ -126,7 +126,8 @@ fn unsettled_for(
 
 fn broker_is_at_rest(shared: &Replicas, id: BrokerId, now: Moment, found: &mut Vec<Unsettled>) {
     let Some(broker) = shared.known_broker(id).filter(|broker| !broker.destroyed) else { return };
-    let excuse = broker.rotten.then_some("a disk rots");
+    let stops = broker.told_to_stop.then_some("a broker was told to stop");
+    let excuse = if broker.rotten { Some("a disk rots") } else { stops };
     let mut add = |kind, sentence: String| {
         found.push(unsettled_for(&shared.promise, kind, excuse, || sentence));
     };
@@ -151,14 +152,16 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
     let partition = view.partition;
     let promise = &shared.promise;
     let is = |id: &BrokerId| shared.known_broker(*id).filter(|broker| !broker.destroyed);
-    let alive: Vec<BrokerId> = registration.replicas.iter().copied().filter(|id| is(id).is_some()).collect();
+    let runs = |id: &BrokerId| is(id).is_some_and(|broker| broker.up && !broker.told_to_stop);
+    let alive: Vec<BrokerId> = registration.replicas.iter().copied().filter(runs).collect();
     let rotten = registration.replicas.iter().any(|id| is(id).is_some_and(|broker| broker.rotten));
-    let rots = rotten.then_some("a disk rots");
+    let stops = registration.replicas.iter().any(|id| is(id).is_some_and(|broker| broker.told_to_stop));
+    let known_cause = if rotten { Some("a disk rots") } else { stops.then_some("a broker was told to stop") };
     let leads = registration.leader.filter(|leader| alive.contains(leader));
     let Some(leader) = leads else {
-        let in_sync_left = registration.isr.iter().any(|member| alive.contains(member));
+        let in_sync_left = registration.isr.iter().any(|member| is(member).is_some());
         let hopeless = !in_sync_left && (alive.is_empty() || !view.promise.unclean_election);
-        let excuse = if hopeless { Some("no in-sync replica is left") } else { rots };
+        let excuse = if hopeless { Some("no in-sync replica is left") } else { known_cause };
         let sentence = || format!("nobody leads {partition}, its ISR is {:?}, alive are {alive:?}", registration.isr);
         let mut found = unsettled_for(promise, "partition-without-leader", excuse, sentence);
         if !in_sync_left {
@@ -170,29 +173,29 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
     if known.and_then(|replica| replica.leader()).is_none_or(|own| own.epoch != registration.leader_epoch) {
         let sentence =
             || format!("{leader} does not know that it leads {partition} in epoch {}", registration.leader_epoch);
-        return Err(unsettled_for(promise, "leader-does-not-know", rots, sentence));
+        return Err(unsettled_for(promise, "leader-does-not-know", known_cause, sentence));
     }
     if let Some(missing) = alive.iter().find(|id| !registration.isr.contains(id)) {
         let kind =
             if brought_back(view, *missing) { "power-loss-brought-back-cut-records" } else { "replica-not-in-sync" };
         let sentence = || format!("{missing} is alive and not in the ISR {:?} of {partition}", registration.isr);
-        return Err(unsettled_for(promise, kind, rots, sentence));
+        return Err(unsettled_for(promise, kind, known_cause, sentence));
     }
-    if let Some(dead) = registration.isr.iter().find(|id| !alive.contains(id)) {
+    if let Some(dead) = registration.isr.iter().find(|id| is(id).is_none()) {
         let sentence = || format!("{dead} is gone for good and still in the ISR {:?} of {partition}", registration.isr);
-        return Err(unsettled_for(promise, "dead-replica-in-sync", rots, sentence));
+        return Err(unsettled_for(promise, "dead-replica-in-sync", known_cause, sentence));
     }
     let (end, high_watermark) =
         known.map_or((Default::default(), Default::default()), |own| (own.end, own.high_watermark));
     if high_watermark != end && idle {
         let too_few = (registration.isr.len() as u64) < u64::from(view.min_isr());
-        let excuse = if too_few { Some("fewer replicas are left than min.insync.replicas") } else { rots };
+        let excuse = if too_few { Some("fewer replicas are left than min.insync.replicas") } else { known_cause };
         let sentence = || format!("the high watermark of {partition} is {high_watermark}, its log ends at {end}");
         return Err(unsettled_for(promise, "high-watermark-stands-still", excuse, sentence));
     }
     if let Some(behind) = alive.iter().find(|id| idle && view.known(**id).is_none_or(|replica| replica.end != end)) {
         let sentence = || format!("{behind} does not have all of {partition}, whose leader ends at {end}");
-        return Err(unsettled_for(promise, "replica-behind", rots, sentence));
+        return Err(unsettled_for(promise, "replica-behind", known_cause, sentence));
     }
     Ok(())
 }

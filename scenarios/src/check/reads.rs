@@ -110,7 +110,7 @@ impl Reads {
         for (place, view) in shared.partitions.iter().enumerate() {
             let Some(upto) = self.read_back_upto(place) else { continue };
             let leader = view.leader().filter(|id| shared.known_broker(*id).is_some_and(|broker| broker.up));
-            if let Some(leader) = leader.and_then(|id| view.known(id)).filter(|_| !shared.metadata_lost) {
+            if let Some(leader) = leader.and_then(|id| view.known(id)) {
                 let end = leader.high_watermark.min(view.committed_end());
                 verdicts.demand(Guarantee::AtLeastOnce, upto >= end, "end-not-reached", || {
                     format!("{} was read back up to {upto}, and its high watermark is {end}", view.partition)

@@ -27,6 +27,8 @@ pub(crate) struct Replicas {
     pub metadata_lost: bool,
     /// When each partition's leader last appended, by place.
     pub grew_at: Vec<Moment>,
+    /// Whether a controller's sync failed, so that the next power loss may take what it decided.
+    metadata_doubtful: bool,
     topics: Vec<TopicView>,
 }
 
@@ -43,8 +45,12 @@ pub(crate) struct BrokerView {
     pub wiped: bool,
     /// Whether its power was ever lost.
     pub lost_power: bool,
-    /// Whether a bit of its disk rots, or its syncs cannot be believed: nothing it has can be counted on.
+    /// Whether a bit of its disk rots: nothing it has can be counted on.
     pub rotten: bool,
+    /// Whether a sync failed, after which later ones that succeed prove nothing.
+    pub syncs_in_vain: bool,
+    /// Whether it was told to stop, in an orderly way, since it was started.
+    pub told_to_stop: bool,
     /// What the controller committed about it.
     pub registration: Option<BrokerRegistration>,
     /// The broker epoch of the running process.
@@ -95,6 +101,7 @@ impl Replicas {
             brokers: Vec::new(),
             metadata_end: EndOffset::ZERO,
             metadata_lost: false,
+            metadata_doubtful: false,
             grew_at: Vec::new(),
             topics: Vec::new(),
         }
@@ -150,6 +157,7 @@ impl Replicas {
     pub(crate) fn started(&mut self, id: BrokerId) {
         let broker = self.broker(id);
         (broker.known, broker.up, broker.epoch) = (true, true, None);
+        broker.told_to_stop = false;
         broker.applied = EndOffset::ZERO;
     }
 
@@ -183,41 +191,51 @@ impl Replicas {
             Fault::PowerOff(_) => self.wound_node(node, Wound::Power),
             Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
             Fault::Rot(..) => self.wound_node(node, Wound::Rot),
-            // Nothing is gone yet, but from now on nothing counts as synced.
-            Fault::SyncError(_) => match node {
-                Some(Node::Broker(id)) => self.broker(id).rotten = true,
-                _ => self.wound_node(node, Wound::Rot),
-            },
-            _ => return,
+            Fault::SyncError(_) => self.metadata_doubtful |= matches!(node, Some(Node::Controller(_))),
+            _ => {}
         }
         if let Some(id) = node.and_then(Node::broker) {
             let broker = self.broker(id);
             broker.destroyed |= matches!(fault, Fault::Destroy(_));
             broker.wiped |= matches!(fault, Fault::Wipe(_));
             broker.lost_power |= matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll);
+            broker.syncs_in_vain |= matches!(fault, Fault::SyncError(_));
+            broker.told_to_stop |= matches!(fault, Fault::Terminate(_));
+        }
+    }
+
+    /// A controller's process is over.
+    pub(crate) fn controller_stopped(&mut self, how: Ending) {
+        match how {
+            Ending::Exited | Ending::Crashed | Ending::StorageFailed => {}
+            Ending::PoweredOff => self.metadata_lost |= self.metadata_doubtful,
+            Ending::Destroyed => self.metadata_lost = true,
         }
     }
 
     fn wound_node(&mut self, node: Option<Node>, wound: Wound) {
-        match node {
-            Some(Node::Broker(id)) => self.wound(id, wound),
-            Some(Node::Controller(_)) => self.metadata_lost |= matches!(wound, Wound::Disk | Wound::Rot),
-            Some(Node::Client(_)) | None => {}
+        match (node, wound) {
+            (Some(Node::Broker(id)), wound) => self.wound(id, wound),
+            (Some(Node::Controller(_)), Wound::Disk | Wound::Rot) => self.metadata_lost = true,
+            (Some(Node::Controller(_)), Wound::Power) => self.metadata_lost |= self.metadata_doubtful,
+            _ => {}
         }
     }
 
     fn wound(&mut self, id: BrokerId, wound: Wound) {
         let broker = self.broker(id);
         broker.rotten |= wound == Wound::Rot;
-        let rotten = broker.rotten;
+        let (rotten, in_vain) = (broker.rotten, broker.syncs_in_vain);
         for partition in &mut self.partitions {
             let replica = partition.replica(id);
             if !replica.known {
                 continue;
             }
             match wound {
-                Wound::Power | Wound::Unsynced if !rotten => replica.wound(replica.flushed, wound == Wound::Power),
-                Wound::Power | Wound::Unsynced | Wound::Disk | Wound::Rot => replica.wound(EndOffset::ZERO, false),
+                Wound::Disk | Wound::Rot => replica.wound(EndOffset::ZERO, false),
+                Wound::Power | Wound::Unsynced if rotten => replica.wound(EndOffset::ZERO, false),
+                Wound::Power | Wound::Unsynced if in_vain => replica.wound(EndOffset::ZERO, wound == Wound::Power),
+                Wound::Power | Wound::Unsynced => replica.wound(replica.flushed, wound == Wound::Power),
             }
         }
     }
@@ -316,7 +334,9 @@ impl PartitionView {
         let Some(epoch) = self.epoch() else { return };
         self.named.push((epoch, leader));
         if let Some(leader) = leader {
-            let unclean = !electorate.contains(&leader);
+            // An unclean election whose winner never came to lead makes the next one as unclean, out of whatever ISR.
+            let still = self.election.unclean && !self.election.taken_up;
+            let unclean = still || !electorate.contains(&leader);
             self.election = ElectionView { epoch, electorate: electorate.to_vec(), unclean, taken_up: false };
         }
     }

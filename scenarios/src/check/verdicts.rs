@@ -36,6 +36,7 @@ pub(crate) struct Verdicts {
     exercised: [u64; Guarantee::ALL.len()],
     at: Moment,
     fact: u64,
+    adjourned: bool,
 }
 
 /// How many violations are kept; all are counted.
@@ -66,12 +67,20 @@ impl fmt::Display for Fingerprint {
 impl Verdicts {
     /// Nothing found yet.
     pub(crate) fn new() -> Self {
-        Self { violations: Vec::new(), count: 0, exercised: [0; Guarantee::ALL.len()], at: Moment::ZERO, fact: 0 }
+        Self {
+            violations: Vec::new(),
+            count: 0,
+            exercised: [0; Guarantee::ALL.len()],
+            at: Moment::ZERO,
+            fact: 0,
+            adjourned: false,
+        }
     }
 
-    /// The fact that is looked at now.
-    pub(crate) fn turn_to(&mut self, at: Moment, fact: u64) {
-        (self.at, self.fact) = (at, fact);
+    /// The fact that is looked at now. `adjourned`: nothing that is found counts, because the precondition of every
+    /// promise is gone, the controller's memory (G15).
+    pub(crate) fn turn_to(&mut self, at: Moment, fact: u64, adjourned: bool) {
+        (self.at, self.fact, self.adjourned) = (at, fact, adjourned);
     }
 
     /// When that is.
@@ -81,11 +90,14 @@ impl Verdicts {
 
     /// The guarantee was put to the test once more.
     pub(crate) fn exercised(&mut self, guarantee: Guarantee) {
-        self.exercised[guarantee.index()] += 1;
+        self.exercised[guarantee.index()] += u64::from(!self.adjourned);
     }
 
     /// The guarantee was broken. The sentence is only made if it is kept.
     pub(crate) fn broken(&mut self, guarantee: Guarantee, kind: &'static str, sentence: impl FnOnce() -> String) {
+        if self.adjourned {
+            return;
+        }
         self.count += 1;
         let alike = self.violations.iter().filter(|kept| (kept.guarantee, kept.kind) == (guarantee, kind)).count();
         if self.violations.len() < KEPT && alike < KEPT_ALIKE {

@@ -67,7 +67,7 @@ pub(crate) fn moved(shared: &mut Replicas, place: usize, moved: Moved, verdicts:
 fn within_isr(shared: &Replicas, place: usize, moved: Moved, verdicts: &mut Verdicts) {
     let Moved { broker, epoch, at, .. } = moved;
     let view = &shared.partitions[place];
-    if shared.metadata_lost || !view.is_legitimate(broker, epoch) {
+    if !view.is_legitimate(broker, epoch) {
         return;
     }
     for &member in view.isr() {

@@ -8,7 +8,10 @@ use scenarios::{Plan, catalogue, run};
 
 /// A short run of the scenario that has a bit of everything.
 fn plan(seed: u64) -> Plan {
-    Plan { length: Duration::from_secs(6), ..catalogue::named("everything").expect("it is in the catalogue").plan(seed) }
+    Plan {
+        length: Duration::from_secs(6),
+        ..catalogue::named("everything").expect("it is in the catalogue").plan(seed)
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn acked_records_survive_the_leader_crashing() {
         w.quiet();
     })
     .sometimes("a leader was killed", |fact| seen::stopped(fact, Ending::Crashed))
-    .sometimes("somebody else led", |fact| seen::led(fact));
+    .sometimes("there was another leader", seen::led_anew);
 }
 
 #[test]

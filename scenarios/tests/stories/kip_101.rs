@@ -37,8 +37,8 @@ fn before_kip_101_the_second_death_of_a_leader_could_lose_committed_records() {
 #[test]
 fn since_kip_101_both_stories_lose_nothing() {
     scenario(brisk(Cluster::of(2)), bounce_a_follower_then_lose_the_leader);
-    scenario(brisk(Cluster::of(3)), known_bugs::the_next_leader_dies_while_the_others_truncate)
-        .sometimes("the last replica led", |fact| {
-            matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 >= 2)
-        });
+    scenario(brisk(Cluster::of(3)), known_bugs::the_next_leader_dies_while_the_others_truncate).sometimes(
+        "the last replica led",
+        |fact| matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 >= 2),
+    );
 }

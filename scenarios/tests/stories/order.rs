@@ -23,9 +23,10 @@ fn records_of_a_key_keep_their_order_through_crashes_when_one_request_is_in_flig
         }
         w.quiet();
     });
-    told.sometimes("a batch was sent again", |fact| {
-        matches!(fact.event(), Some(model::event::Event::BatchSent { attempt, .. }) if *attempt > 1)
-    });
+    told.sometimes(
+        "a batch was sent again",
+        |fact| matches!(fact.event(), Some(model::event::Event::BatchSent { attempt, .. }) if *attempt > 1),
+    );
     told.sometimes("a record was acknowledged", seen::acked);
     let exercised = told.runs().iter().flat_map(|(_, outcome)| &outcome.exercised);
     let ordered: u64 = exercised.filter(|(guarantee, _)| *guarantee == Guarantee::Order).map(|(_, times)| times).sum();

@@ -20,9 +20,10 @@ fn acked_records_survive_the_power_loss_of_any_one_broker() {
         }
     })
     .sometimes("a host lost power", |fact| seen::stopped(fact, Ending::PoweredOff))
-    .sometimes("a leader was replaced", |fact| {
-        matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 > 0)
-    });
+    .sometimes(
+        "a leader was replaced",
+        |fact| matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 > 0),
+    );
 }
 
 #[test]

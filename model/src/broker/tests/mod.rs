@@ -6,6 +6,7 @@ mod fetching;
 mod following;
 mod leading;
 mod lifecycle;
+mod messages;
 mod obeying;
 mod parking;
 mod producing;

@@ -1,8 +1,7 @@
 //! What was decided becomes what replicas do (R8-R19, C45-C47).
 
 use super::stage::{
-    P, Stage, accepted, elected, follower_fetch, isr_changed, joined, life, metadata_batch, ms, records_from,
-    registration, three, topic,
+    P, Stage, accepted, elected, isr_changed, joined, metadata_batch, ms, records_from, registration, three, topic,
 };
 use crate::config::Acks;
 use crate::event::Event;
@@ -10,7 +9,7 @@ use crate::machine::Task;
 use crate::metadata::MetadataRecord;
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Partition, PartitionEpoch};
 use crate::replica::Role;
-use crate::wire::{Channel, ErrorCode, Request};
+use crate::wire::{Channel, ErrorCode};
 
 fn leader_up(isr: &[u32], min_isr: u32) -> Stage {
     Stage::up(1, &three(1, isr, min_isr))
@@ -263,6 +262,4 @@ fn a_late_answer_to_a_request_that_was_given_up_is_not_taken_for_the_next() {
     stage.answer(&first, records_from(Partition::METADATA, EndOffset(place + 1), bytes));
     stage.run_all();
     assert!(stage.replica(P).leads());
-    assert_eq!(life(1).0, 11);
-    let _ = (follower_fetch(2, 0, 0), Request::Fetch(follower_fetch(2, 0, 0)));
 }

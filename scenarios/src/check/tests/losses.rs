@@ -189,6 +189,25 @@ fn an_unclean_election_may_lose_records_where_the_topic_allows_it() {
 }
 
 #[test]
+fn an_unclean_election_excuses_even_if_its_winner_dies_before_it_leads() {
+    let allowed = TopicConfig { unclean_leader_election_enable: Some(true), ..TopicConfig::default() };
+    let mut play = Play::with(&settings(), allowed);
+    play.appended(B1, one(0, 0, 7));
+    play.replicated(B3, one(0, 0, 7));
+    play.change_isr(&[B1, B3]);
+    play.isr_known(B1, (0, 1), &[B1, B3], &[B1, B3]);
+    play.high_watermark(B1, 0, 1);
+    play.elect(Some(B2), &[B2]);
+    play.stopped(B2, Ending::Crashed);
+    play.elect(None, &[B2]);
+    play.returns(B2, &[]);
+    play.elect(Some(B2), &[B2]);
+    play.led(B2, (3, 4), 0, &[B2]);
+    play.holds();
+    assert_eq!(play.judge.lost().excused, 1);
+}
+
+#[test]
 fn an_excused_loss_does_not_blind_the_judge_to_the_next() {
     let mut play = Play::new();
     play.committed(one(0, 0, 7));

@@ -367,3 +367,40 @@ fn progress_below_the_minimum_is_told_apart() {
         ["fewer replicas are left than min.insync.replicas"]
     );
 }
+
+#[test]
+fn nothing_can_be_demanded_once_the_controller_has_lost_its_disk() {
+    let mut play = at_rest();
+    play.struck(model::names::ControllerId(1), Fault::Wipe);
+    play.elect(Some(B2), &[B1, B3]);
+    play.chapter(Chapter::Ended);
+    play.holds();
+    assert!(play.judge.is_blind());
+}
+
+#[test]
+fn a_failed_sync_of_the_controller_is_forgiven_unless_the_power_goes_after_it() {
+    let mut play = at_rest();
+    let controller = model::names::ControllerId(1);
+    play.struck(controller, Fault::SyncError);
+    play.stopped(controller, Ending::StorageFailed);
+    assert!(!play.judge.is_blind());
+    play.stopped(controller, Ending::PoweredOff);
+    assert!(play.judge.is_blind());
+}
+
+#[test]
+fn progress_a_broker_that_was_told_to_stop_may_stay_down() {
+    let mut play = at_rest();
+    play.struck(B3, Fault::Terminate);
+    play.chapter(Chapter::Healed);
+    play.stopped(B3, Ending::Exited);
+    play.change_isr(&[B1, B2]);
+    let end = play.metadata_end();
+    for broker in [B1, B2] {
+        play.note(broker, Event::MetadataApplied { upto: end });
+    }
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.holds();
+}
