@@ -60,7 +60,8 @@ fn verdict(conducted: &Conducted) -> (Exit, Vec<String>) {
     let (violated, panicked) = (findings.total.count(Shown::Violated), findings.total.count(Shown::Panicked));
     if violated > 0 {
         let kinds = findings.failures.len();
-        found.push((Exit::Violated, format!("{} broke a guarantee ({kinds} kinds of failure)", runs_of(violated))));
+        let kinds = if kinds == 1 { "1 kind".to_owned() } else { format!("{kinds} kinds") };
+        found.push((Exit::Violated, format!("{} broke a guarantee, {kinds} of failure in all", runs_of(violated))));
     }
     if panicked > 0 {
         found.push((Exit::Violated, format!("{} ended in a panic", runs_of(panicked))));

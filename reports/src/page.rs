@@ -120,7 +120,7 @@ fn ledger_row(row: &Row) -> Markup {
         tr {
             td {
                 div { code.id { (row.id) } " " (row.sentence) }
-                div.muted { (row.source) " · if: " (row.preconditions) }
+                div.muted { (row.source) @if row.preconditions != "none" { " · if: " (row.preconditions) } }
             }
             td { span class={ "status " (mood) } { (row.status.words()) } }
             td.number { (grouped(row.runs)) }

@@ -36,7 +36,7 @@ struct Told {
 pub(crate) fn tell(order: &Order, findings: &Findings, draft: &Draft) -> Result<Vec<FailureRow>, OutputError> {
     let kept = &findings.failures[..findings.failures.len().min(KEPT)];
     if !kept.is_empty() {
-        eprintln!("making {} kinds of failure small enough to read", kept.len());
+        eprintln!("making failures small enough to read: {}", kept.len());
     }
     let mut told = Vec::new();
     let work = |item| tell_one(order, &kept[item as usize], (item as usize) < SHRUNK);

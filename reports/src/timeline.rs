@@ -101,7 +101,7 @@ pub(crate) struct Mark {
 const WIDTH: f64 = 1200.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 1180.0;
-const TOP: f64 = 128.0;
+const TOP: f64 = 138.0;
 const RIBBON: f64 = 16.0;
 const LANE: f64 = 96.0;
 const GAP: f64 = 12.0;

@@ -10,6 +10,7 @@ use model::event::{Event, Value};
 use model::metadata::MetadataRecord;
 use model::names::{EndOffset, Offset, Partition};
 use sim::fact::{Chapter, Ending, Fact, What};
+use sim::fault::Fault;
 
 use crate::failure::STORY_LINES;
 use crate::judge::Violation;
@@ -70,10 +71,14 @@ impl Subject {
 
     fn weigh(&self, fact: &Fact) -> Option<Weight> {
         match &fact.what {
+            // Who is started says so.
+            What::Struck(Fault::Start(_) | Fault::Restart(_)) => None,
             What::Struck(_) => Some(Weight::Blow),
             What::Stopped { how: Ending::Exited } => Some(Weight::Turn),
             What::Stopped { .. } if fact.node.is_some_and(|node| !node.is_client()) => Some(Weight::Turn),
-            What::Started { life } if *life > 1 => Some(Weight::Turn),
+            What::Started { life } if *life > 1 && fact.node.is_some_and(|node| !node.is_client()) => {
+                Some(Weight::Turn)
+            }
             What::Paused | What::Resumed => Some(Weight::Turn),
             What::Chapter(Chapter::Begun | Chapter::Healed) => Some(Weight::Blow),
             What::Noted(event) => self.weigh_event(event),

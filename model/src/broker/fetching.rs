@@ -248,16 +248,19 @@ impl Process {
         Ok(())
     }
 
-    /// The connection to a leader is gone: wait, then try again (R34).
+    /// The connection to a leader is gone: wait, then try again (R34). That goes for every partition of the fetcher, and
+    /// not only for those that were asked for: others may have come since, and some of those may have gone.
     pub(super) fn fetcher_severed(&mut self, severed: Severed, step: &mut Step<'_>) {
         let Some(leader) = severed.peer.broker() else { return };
         let Some(fetcher) = self.fetchers.by_leader.get_mut(&leader) else { return };
-        let Some(in_flight) = fetcher.in_flight.take() else { return };
-        let idle = fetcher.partitions.is_empty();
-        for asked in in_flight.asked {
-            self.delay(leader, asked.partition, step);
+        if fetcher.in_flight.take().is_none() {
+            return;
         }
-        if idle {
+        let until = step.now + self.own.config.replica_fetch_backoff;
+        for following in fetcher.partitions.values_mut().filter(|following| following.stage != Stage::Failed) {
+            following.stage = Stage::Delayed { until };
+        }
+        if fetcher.partitions.is_empty() {
             self.fetchers.by_leader.remove(&leader);
         }
     }

@@ -148,6 +148,21 @@ fn a_lost_connection_delays_all_that_was_asked_over_it() {
 }
 
 #[test]
+fn a_lost_connection_does_not_strand_what_came_to_the_fetcher_after_it_had_asked() {
+    let mut stage = follower_up();
+    stage.expect_sent(Channel::ReplicaFetch);
+    let came = MetadataRecord::Partition(registration(Q, 1, &[1, 2, 3]));
+    stage.learn(&[elected(Some(3), &[2, 3]), came]);
+    stage.run_all();
+    while stage.take_sent(Channel::ReplicaFetch).is_some() {}
+    stage.take(severed(1, 77));
+    stage.pass(ms(1_000));
+    stage.run_all();
+    let mut again = std::iter::from_fn(|| stage.take_sent(Channel::ReplicaFetch));
+    assert!(again.any(|request| request.to == BrokerId(1).into()), "Q is still to be fetched from b1 (R34)");
+}
+
+#[test]
 fn a_lost_connection_of_a_follower_is_not_taken_for_ones_own_to_the_same_broker() {
     let mut records = three(1, &[1, 2, 3], 1);
     records.push(MetadataRecord::Partition(registration(Q, 2, &[1, 2, 3])));
