@@ -200,8 +200,6 @@ impl Hasher for Mixer {
 
 #[cfg(test)]
 mod tests {
-    use std::hint::black_box;
-    use std::time::Instant;
 
     use model::names::{BrokerId, ClientId};
     use rand::Rng;
@@ -341,28 +339,5 @@ mod tests {
         assert_eq!(dice.chance(BROKER, 1), dice.chance(BROKER, 1));
         assert_ne!(dice.chance(BROKER, 1), dice.chance(BROKER, 2));
         assert_ne!(dice.chance(BROKER, 1), dice.chance(Node::Client(ClientId(2)), 1));
-    }
-
-    #[test]
-    #[ignore = "measures; run it in release, alone"]
-    fn a_keyed_draw_costs_less_than_forty_nanoseconds() {
-        let dice = Dice::new(1);
-        let wire = dice.of(&("wire", BROKER, BROKER, 1_u8));
-        let whole = nanoseconds(|nth| dice.draw(&("wire", BROKER, BROKER, 1_u8, nth)).gen_range(200..1000));
-        let kept = nanoseconds(|nth| wire.nth(nth).gen_range(200..1000));
-        println!("a keyed draw: {whole:.1} ns; with its meaning kept: {kept:.1} ns");
-        assert!(whole < 40.0 && kept < 10.0);
-    }
-
-    /// What a draw costs, in the best of many rounds.
-    fn nanoseconds(draw: impl Fn(u64) -> i32) -> f64 {
-        let round = |_| {
-            let began = Instant::now();
-            (0..100_000).for_each(|nth| {
-                black_box(draw(black_box(nth)));
-            });
-            began.elapsed().as_nanos() as f64 / 100_000.0
-        };
-        (0..50).map(round).fold(f64::MAX, f64::min)
     }
 }

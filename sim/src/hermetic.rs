@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use madsim::Config;
 use madsim::runtime::{Handle, Runtime};
@@ -92,6 +92,7 @@ pub fn hermetic<T: Send>(seed: u64, inside: impl FnOnce() -> T + Send) -> Result
 /// If the box does not hold.
 pub fn assert_threads_are_banned() {
     assert!(INSIDE.get(), "outside of the box threads are allowed");
+    #[expect(clippy::disallowed_methods, reason = "to see that it fails")]
     let spawned = panic::catch_unwind(|| std::thread::spawn(|| {}).join());
     assert!(spawned.is_err(), "a thread was spawned inside the box");
     PANIC.take();
@@ -116,9 +117,14 @@ pub(crate) fn mark(at: Moment, node: Node) {
 }
 
 /// The standard library's clock stands still unless it is moved, and madsim's word is what it says.
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "to see that they are not what they are outside"
+)]
 fn assert_sealed() {
     assert!(Handle::try_current().is_ok(), "no madsim runtime on this thread");
-    let before = Instant::now();
+    let before = std::time::Instant::now();
     assert_eq!(before.elapsed(), Duration::ZERO, "the real clock is visible inside the box");
     madsim::time::advance(Duration::from_secs(3_600));
     assert_eq!(before.elapsed(), Duration::from_secs(3_600), "the clock inside the box does not follow simulated time");

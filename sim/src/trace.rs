@@ -240,17 +240,4 @@ mod tests {
         assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), known);
         assert!(serde_json::from_str::<Digest>("\"x\"").is_err());
     }
-
-    /// `cargo test --release -p sim -- --ignored --nocapture what_a_fact_costs`
-    #[test]
-    #[ignore = "a measurement"]
-    fn what_a_fact_costs() {
-        let facts: Vec<Fact> = (0..1_000).map(delivered).collect();
-        let mut rolling = RollingDigest::new();
-        let before = std::time::Instant::now();
-        for _ in 0..2_000 {
-            facts.iter().for_each(|fact| rolling.add(fact));
-        }
-        println!("{} ns per fact ({})", before.elapsed().as_nanos() / 2_000_000, rolling.value());
-    }
 }

@@ -1,5 +1,7 @@
 //! What we believe about madsim. If an upgrade breaks one of these, the box no longer holds.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "what is banned is what is looked at here")]
+
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant, SystemTime};

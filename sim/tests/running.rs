@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use model::event::Event;
-use model::machine::Command;
 use model::names::Node;
 use sim::fault::{Sight, Strike, Target, When};
 use sim::{Chapter, Cluster, Digest, Ending, Fact, Fault, What, World, hermetic, trace};
@@ -229,30 +228,4 @@ fn chapters_are_facts() {
     let chapters: Vec<&What> =
         world.trace().iter().map(|fact| &fact.what).filter(|what| matches!(what, What::Chapter(_))).collect();
     assert_eq!(chapters, [&What::Chapter(Chapter::Begun), &What::Chapter(Chapter::Healed)]);
-}
-
-/// `cargo test --release -p sim --test running -- --ignored --nocapture what_a_minute_costs`
-#[test]
-#[ignore = "a measurement"]
-fn what_a_minute_costs() {
-    let cluster = Cluster::of(3).min_isr(2).partitions(6).producers(2);
-    let mut world = booted(&cluster, 1);
-    let begun = world.now();
-    for nth in 0..6_000 {
-        for producer in world.producers() {
-            let (topic, key) = world.key_for(nth % 6);
-            let (_, value) = world.fresh_value();
-            let at = begun + Duration::from_millis(10) * nth;
-            world.submit_at(at, producer, Command::Send { topic, key: Some(key), value });
-        }
-    }
-    let before = std::time::Instant::now();
-    let steps = world.steps();
-    world.run_for(Duration::from_secs(60));
-    let (spent, steps) = (before.elapsed(), world.steps() - steps);
-    println!(
-        "{spent:?} for {steps} steps, {} ns each; {} undecided",
-        spent.as_nanos() / u128::from(steps),
-        world.cast().undecided()
-    );
 }

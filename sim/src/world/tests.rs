@@ -371,23 +371,3 @@ fn a_run_is_the_same_alone_in_a_box_and_after_another_seed() {
     let after = crate::hermetic(6, || (run(6), run(5)).1).unwrap();
     assert_eq!((boxed, after), (alone, alone));
 }
-
-/// Prints what the loop costs beside the machines: `cargo test --release -p sim -- --ignored --nocapture loop_costs`.
-#[test]
-#[ignore = "a measurement"]
-fn what_the_loop_costs() {
-    let quick = |me, peer| Probe { every: Duration::from_micros(100), ..Probe::new(me, peer) };
-    let mut world = world(1, Weather::FAIR, vec![quick(B1, Some(B2)), quick(B2, Some(B1))]);
-    world.keep_trace(false);
-    world.run_for(Duration::from_secs(1));
-    let before = std::time::Instant::now();
-    let mut steps = 0_u64;
-    let end = world.now() + Duration::from_secs(30);
-    while world.now() < end {
-        world.step();
-        steps += 1;
-    }
-    let host_steps: u64 = world.hosts.iter().map(|host| host.steps).sum();
-    let nanos = before.elapsed().as_nanos() as u64;
-    println!("{} ns per event, {} ns per step of a host", nanos / steps, nanos / host_steps);
-}

@@ -3,7 +3,6 @@
 mod faults;
 mod power;
 mod reference;
-mod speed;
 
 use bytes::Bytes;
 use model::disk::{Disk, DiskError, FileId};
