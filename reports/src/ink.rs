@@ -1,7 +1,9 @@
-//! The colours of every figure, and how a figure looks on a page that may be dark.
+//! The colours of every figure, the words in those that are written by hand, and how a figure looks on a page that may be dark.
 //!
 //! Figures on their own are drawn on white. On the page, ink, greys and paper become the page's own colours; the colours
 //! of data are chosen to be told apart on both, also by those who do not see red and green alike.
+
+use std::fmt::{self, Write};
 
 /// Text and axes.
 pub(crate) const INK: &str = "#1F2933";
@@ -39,6 +41,23 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Text that begins here.
+pub(crate) fn words(to: &mut String, x: f64, y: f64, size: f64, colour: &str, text: &str) -> fmt::Result {
+    writeln!(to, r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" fill="{colour}">{}</text>"#, escaped(text))
+}
+
+/// Text that ends here.
+pub(crate) fn right(to: &mut String, x: f64, y: f64, size: f64, colour: &str, text: &str) -> fmt::Result {
+    write!(to, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="end" font-size="{size}" "#)?;
+    writeln!(to, r#"fill="{colour}">{}</text>"#, escaped(text))
+}
+
+/// Text in the middle of here.
+pub(crate) fn centred(to: &mut String, x: f64, y: f64, size: f64, colour: &str, text: &str) -> fmt::Result {
+    write!(to, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="middle" font-size="{size}" "#)?;
+    writeln!(to, r#"fill="{colour}">{}</text>"#, escaped(text))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::ink::{self, GRID, INK, MUTED, PAPER, escaped};
+use crate::ink::{self, GRID, INK, MUTED, PAPER, centred, escaped, right, words};
 
 /// What a run comes to for the eye. Times are seconds since the run began.
 #[derive(Clone, Debug, Default)]
@@ -344,13 +344,14 @@ impl Drawing<'_> {
         Ok(())
     }
 
-    /// Numbered discs above the lanes, in as many rows as keep them apart.
+    /// Numbered discs above the lanes, in two rows; where many strike at once they stand aside rather than on top of
+    /// each other, and their tooltips have the time.
     fn draw_blows(&self, to: &mut String) -> fmt::Result {
         let mut row_ends = [f64::MIN; 2];
         for (place, blow) in self.timeline.blows.iter().enumerate() {
-            let x = self.x(blow.at);
-            let row = row_ends.iter().position(|&end| x - end >= 17.0).unwrap_or(place % 2);
-            row_ends[row] = x;
+            let row = usize::from(self.x(blow.at) < row_ends[0] && row_ends[1] < row_ends[0]);
+            let x = self.x(blow.at).max(row_ends[row]).min(RIGHT + 8.0);
+            row_ends[row] = x + 16.8;
             let y = 86.0 + 16.5 * row as f64;
             let (fill, ink) = if blow.mends { (PAPER, MUTED) } else { (INK, PAPER) };
             let title = format!("{:.3} s: {}", blow.at, escaped(&blow.text));
@@ -382,20 +383,6 @@ impl Drawing<'_> {
         }
         Ok(())
     }
-}
-
-fn words(to: &mut String, x: f64, y: f64, size: f64, colour: &str, text: &str) -> fmt::Result {
-    writeln!(to, r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" fill="{colour}">{}</text>"#, escaped(text))
-}
-
-fn right(to: &mut String, x: f64, y: f64, size: f64, colour: &str, text: &str) -> fmt::Result {
-    write!(to, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="end" font-size="{size}" "#)?;
-    writeln!(to, r#"fill="{colour}">{}</text>"#, escaped(text))
-}
-
-fn centred(to: &mut String, x: f64, y: f64, size: f64, colour: &str, text: &str) -> fmt::Result {
-    write!(to, r#"<text x="{x:.1}" y="{y:.1}" text-anchor="middle" font-size="{size}" "#)?;
-    writeln!(to, r#"fill="{colour}">{}</text>"#, escaped(text))
 }
 
 fn said(span: Span) -> String {
@@ -472,6 +459,25 @@ mod tests {
         let blow = Blow { at: 1.0, text: "cut <b1> & \"b2\"".to_owned(), mends: false };
         let svg = Timeline { length: 2.0, blows: vec![blow], ..Timeline::default() }.svg();
         assert!(svg.contains("cut &lt;b1&gt; &amp; &quot;b2&quot;") && !svg.contains("<b1>"));
+    }
+
+    #[test]
+    fn faults_that_strike_at_once_stand_side_by_side() {
+        let blow = |at| Blow { at, text: "crash b1".to_owned(), mends: false };
+        let blows = [1.0, 5.0, 5.0, 5.0, 5.1, 5.2, 9.0].map(blow).to_vec();
+        let svg = Timeline { length: 60.0, blows, ..Timeline::default() }.svg();
+        let number = |circle: &str, name: &str| -> f64 {
+            let start = circle.find(name).unwrap() + name.len();
+            circle[start..].split('"').next().unwrap().parse().unwrap()
+        };
+        let discs: Vec<(f64, f64)> =
+            svg.split("<circle ").skip(1).map(|disc| (number(disc, "cx=\""), number(disc, "cy=\""))).collect();
+        assert_eq!(discs.len(), 7);
+        for (nth, one) in discs.iter().enumerate() {
+            for other in &discs[nth + 1..] {
+                assert!((one.0 - other.0).hypot(one.1 - other.1) >= 16.0, "{discs:?}");
+            }
+        }
     }
 
     #[test]

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use sim::Panicked;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
-use sim::fact::{Chapter, Fact, What};
-use sim::fault::Fault;
+use sim::fact::{Chapter, Fact};
 
 use crate::World;
 use crate::guarantee::Guarantee;
@@ -92,17 +91,14 @@ pub struct Witness {
     /// Measures.
     pub meter: Meter,
     facts: u64,
-    reader: Node,
+    /// Who reads everything back: one consumer a topic.
+    readers: BTreeSet<Node>,
     /// How far the reader has read each partition.
     read: BTreeMap<Partition, EndOffset>,
-    /// Who was told to stop in an orderly way and has not stopped yet.
-    leaving: BTreeSet<Node>,
 }
 
 /// How much longer than the judge allows a healed cluster may take to come to rest before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long an orderly shutdown may take before it is not waited for any more.
-const LEAVING: Duration = Duration::from_secs(120);
 /// How long a fresh consumer may take to read everything back.
 const READING: Duration = Duration::from_secs(60);
 
@@ -156,20 +152,12 @@ impl sim::Observer for Witness {
         self.judge.see(fact);
         self.meter.see(fact);
         self.facts = fact.number + 1;
-        match (&fact.what, fact.node) {
-            (What::Noted(Event::Polled { partition, records, .. }), Some(node)) if node == self.reader => {
-                if let Some((last, _)) = records.last() {
-                    let read = self.read.entry(*partition).or_default();
-                    *read = last.end().max(*read);
-                }
-            }
-            (What::Struck(Fault::Terminate(_)), Some(node)) => {
-                self.leaving.insert(node);
-            }
-            (What::Stopped { .. } | What::Started { .. }, Some(node)) => {
-                self.leaving.remove(&node);
-            }
-            _ => {}
+        if let (Some(Event::Polled { partition, records, .. }), Some(node)) = (fact.event(), fact.node)
+            && self.readers.contains(&node)
+            && let Some((last, _)) = records.last()
+        {
+            let read = self.read.entry(*partition).or_default();
+            *read = last.end().max(*read);
         }
     }
 }
@@ -182,9 +170,8 @@ impl Witness {
             judge: Judge::new(cluster),
             meter: Meter::default(),
             facts: 0,
-            reader: cluster.reader_id().into(),
+            readers: cluster.reader_ids().map(Node::from).collect(),
             read: BTreeMap::new(),
-            leaving: BTreeSet::new(),
         }
     }
 }
@@ -225,7 +212,7 @@ fn act(world: &mut World, plan: &Plan) -> Result<(), String> {
 pub(crate) fn finish(world: &mut World) {
     let patience = world.observer().judge.settles_within() + GRACE;
     world.set_patience(patience);
-    heal(world);
+    world.heal();
     world.settle();
     world.read_back();
     let end = world.now() + READING;
@@ -235,20 +222,7 @@ pub(crate) fn finish(world: &mut World) {
     world.chapter(Chapter::Ended);
 }
 
-/// Heals. Whoever is on its way out in an orderly way, which no healing stops, is let go and started again.
-fn heal(world: &mut World) {
-    world.heal();
-    let end = world.now() + LEAVING;
-    if world.observer().leaving.iter().all(|node| !world.is_up(*node)) {
-        return;
-    }
-    while world.observer().leaving.iter().any(|node| world.is_up(*node)) && world.now() < end {
-        world.run_for(Duration::from_millis(50));
-    }
-    world.heal();
-}
-
-/// Whether the reader has come to the high watermark of every partition that is led.
+/// Whether the readers have come to the high watermark of every partition that is led.
 fn has_read_everything(world: &World) -> bool {
     let (cast, read) = (world.cast(), &world.observer().read);
     cast.partitions().iter().all(|partition| {

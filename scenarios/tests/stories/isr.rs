@@ -29,13 +29,13 @@ fn a_lagging_follower_leaves_the_isr_and_returns_once_it_has_caught_up() {
 #[test]
 fn an_isr_below_the_minimum_refuses_acks_all_and_takes_nothing() {
     let cluster = brisk(Cluster::of(3).min_isr(2));
-    let told = scenario(cluster, known_bugs::the_leader_is_left_alone);
+    let told = scenario(cluster, known_bugs::stories::the_leader_is_left_alone);
     told.sometimes("acks=all was refused", |fact| seen::answered(fact, Acks::All, ErrorCode::NotEnoughReplicas));
 }
 
 #[test]
 fn an_isr_below_the_minimum_takes_acks_1() {
-    scenario(brisk(Cluster::of(3).min_isr(2).acks(Acks::Leader)), known_bugs::the_leader_is_left_alone)
+    scenario(brisk(Cluster::of(3).min_isr(2).acks(Acks::Leader)), known_bugs::stories::the_leader_is_left_alone)
         .never("acks=1 was refused", |fact| seen::answered(fact, Acks::Leader, ErrorCode::NotEnoughReplicas))
         .sometimes("it was taken by a leader alone", |fact| {
             use model::event::Event;
@@ -51,7 +51,7 @@ fn a_leader_gives_up_nobody_while_the_controller_has_not_agreed() {
     scenario(
         brisk(Cluster::of(2)).property("replica.lag.time.max.ms", 1_000).property("broker.session.timeout.ms", 5_000),
         |w| {
-            known_bugs::a_leader_is_cut_off_from_all_but_its_clients(w);
+            known_bugs::stories::a_leader_is_cut_off_from_all_but_its_clients(w);
         },
     )
     .sometimes("the leader had proposed to", |fact| {

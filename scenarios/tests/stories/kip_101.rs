@@ -29,7 +29,7 @@ fn before_kip_101_a_returning_follower_could_lose_the_last_record() {
 #[test]
 fn before_kip_101_the_second_death_of_a_leader_could_lose_committed_records() {
     let old = brisk(Cluster::of(3)).protocol(Protocol::KAFKA_0_10);
-    let found = first_violation(old, 50, known_bugs::the_next_leader_dies_while_the_others_truncate);
+    let found = first_violation(old, 50, known_bugs::stories::the_next_leader_dies_while_the_others_truncate);
     let found = found.expect("the old protocol loses a record");
     assert!(found.all_broken().contains(&Guarantee::Durability), "{:?}", found.outcome.violations);
 }
@@ -37,7 +37,7 @@ fn before_kip_101_the_second_death_of_a_leader_could_lose_committed_records() {
 #[test]
 fn since_kip_101_both_stories_lose_nothing() {
     scenario(brisk(Cluster::of(2)), bounce_a_follower_then_lose_the_leader);
-    scenario(brisk(Cluster::of(3)), known_bugs::the_next_leader_dies_while_the_others_truncate).sometimes(
+    scenario(brisk(Cluster::of(3)), known_bugs::stories::the_next_leader_dies_while_the_others_truncate).sometimes(
         "the last replica led",
         |fact| matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 >= 2),
     );

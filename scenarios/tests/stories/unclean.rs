@@ -12,7 +12,7 @@ fn two(unclean: bool) -> Cluster {
 
 #[test]
 fn without_unclean_election_a_partition_waits_for_somebody_in_sync_and_loses_nothing() {
-    let told = scenario(two(false), known_bugs::an_out_of_sync_replica_is_left_alone);
+    let told = scenario(two(false), known_bugs::stories::an_out_of_sync_replica_is_left_alone);
     told.sometimes("nobody led", seen::leaderless);
     for (seed, outcome) in told.runs() {
         assert_eq!(outcome.lost.lost, 0, "seed {seed}");
@@ -22,7 +22,7 @@ fn without_unclean_election_a_partition_waits_for_somebody_in_sync_and_loses_not
 #[test]
 fn with_unclean_election_the_partition_is_led_again_and_the_loss_is_seen_and_allowed() {
     let told = scenario(two(true), |w| {
-        known_bugs::an_out_of_sync_replica_is_left_alone(w);
+        known_bugs::stories::an_out_of_sync_replica_is_left_alone(w);
         w.send(5);
         w.run_for(Duration::from_secs(5));
     });

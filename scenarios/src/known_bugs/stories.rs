@@ -1,0 +1,240 @@
+//! The stories of the known bugs: plain functions over a world. They do not know which bug is met in them.
+
+use std::time::Duration;
+
+use model::event::Event;
+
+use crate::World;
+use crate::scripted::other_servers;
+use crate::seen;
+
+/// Long enough for every timeout of a brisk cluster.
+const A_WHILE: Duration = Duration::from_secs(8);
+
+/// A few records, one batch each, and nothing else.
+pub fn a_few_records(w: &mut World) {
+    for _ in 0..10 {
+        w.produce(1);
+    }
+}
+
+/// More records than one poll hands out, in several batches.
+pub fn many_records(w: &mut World) {
+    for _ in 0..6 {
+        w.produce(20);
+    }
+}
+
+/// KIP-101, case 1, as it happens today: the leader dies, the next one is followed, and whoever cuts its log upon
+/// following must lead without it, because the next leader dies, too.
+pub fn the_next_leader_dies_while_the_others_truncate(w: &mut World) {
+    w.produce(10);
+    let first = w.leader();
+    let heir = w.followers()[0];
+    let last = w.followers()[1];
+    w.send(5);
+    w.until(seen::acked);
+    w.crash(first);
+    w.until(|fact| seen::followed_by(fact, last));
+    w.crash(heir);
+    w.until(|fact| seen::led_by(fact, last));
+}
+
+/// T6: a leader that is cut off from all other servers goes on appending for its clients, and comes back to a cluster
+/// that has another leader.
+pub fn a_zombie_leader_returns(w: &mut World) {
+    w.produce(5);
+    let zombie = w.leader();
+    for other in other_servers(w, zombie) {
+        w.cut(zombie, other);
+    }
+    w.send(5);
+    w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
+    w.heal_network();
+    w.produce(5);
+    w.quiet();
+}
+
+/// A former leader has just cut what nobody else had, and written what the new leader has, when its power goes before
+/// any of it was synced. Its disk may give the cut records back.
+pub fn a_cut_follower_loses_its_power(w: &mut World) {
+    w.produce(5);
+    let zombie = w.leader();
+    for other in other_servers(w, zombie) {
+        w.cut(zombie, other);
+    }
+    w.send(5);
+    w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
+    w.heal_network();
+    w.until(|fact| seen::truncated(fact) && fact.node == Some(zombie.into()));
+    w.send(5);
+    w.until(|fact| fact.node == Some(zombie.into()) && matches!(fact.event(), Some(Event::AppendedAsFollower { .. })));
+    w.power_off(zombie);
+    w.restart(zombie);
+    w.produce(5);
+    w.quiet();
+}
+
+/// The follower that will lead next stands still while more is written, and the leader dies before it goes on.
+pub fn the_leader_dies_while_its_heir_stands_still(w: &mut World) {
+    w.produce(5);
+    let (leader, heir) = (w.leader(), w.followers()[0]);
+    w.pause(heir, Duration::from_millis(1_500));
+    w.send(5);
+    w.run_for(Duration::from_millis(500));
+    w.crash(leader);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.quiet();
+}
+
+/// What is written does not reach the follower that will lead next, and the leader dies.
+pub fn the_leader_dies_before_its_heir_has_heard_of_it(w: &mut World) {
+    w.produce(5);
+    let (leader, heir) = (w.leader(), w.followers()[0]);
+    w.hold(leader, heir);
+    w.send(5);
+    w.run_for(Duration::from_millis(500));
+    w.crash(leader);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.quiet();
+}
+
+/// A follower that has missed a lot comes back; as soon as it is in sync, the leader dies.
+pub fn a_follower_far_behind_returns_and_the_leader_dies(w: &mut World) {
+    let (leader, follower) = (w.leader(), w.followers()[0]);
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    for _ in 0..10 {
+        w.produce(5);
+    }
+    w.restart(follower);
+    w.until(|fact| seen::joined_isr(fact, follower));
+    w.crash(leader);
+    w.until(|fact| seen::led_by(fact, follower));
+    w.quiet();
+}
+
+/// T12: a follower that has just left the ISR lacks the last committed record. A fresh leader whose other follower is
+/// silent does not know yet that this record is committed, so the one outside reaches its high watermark without it.
+pub fn a_follower_behind_the_start_of_the_epoch_meets_a_fresh_leader(w: &mut World) {
+    w.produce(5);
+    w.settle();
+    let leader = w.leader();
+    let [heir, silent, lagging] = w.followers()[..] else { panic!("the story needs three followers") };
+    w.hold(leader, lagging);
+    w.send(1);
+    w.until(seen::acked);
+    w.crash(leader);
+    w.hold(silent, heir);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.until(|fact| seen::proposed_by(fact, heir));
+    // What it has just fetched does not count yet: it is in a socket's buffer.
+    w.pause(lagging, Duration::from_secs(2));
+    w.until(|fact| seen::joined_isr(fact, lagging));
+    w.crash(heir);
+    w.until(seen::led);
+    w.quiet();
+}
+
+/// A follower is killed and comes back.
+pub fn a_follower_returns(w: &mut World) {
+    let follower = w.followers()[0];
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.produce(20);
+    w.restart(follower);
+    w.run_for(A_WHILE);
+}
+
+/// T8: the leader can reach its clients only. It gives up its follower, the controller gives up the leader.
+pub fn a_leader_is_cut_off_from_all_but_its_clients(w: &mut World) {
+    w.produce(5);
+    let (leader, heir) = (w.leader(), w.followers()[0]);
+    for other in other_servers(w, leader) {
+        w.cut(leader, other);
+    }
+    w.send(5);
+    w.until(|fact| seen::led_by(fact, heir));
+    w.heal_network();
+    w.quiet();
+}
+
+/// All followers die, and more is written.
+pub fn the_leader_is_left_alone(w: &mut World) {
+    w.produce(5);
+    for follower in w.followers() {
+        w.crash(follower);
+        w.until(|fact| seen::left_isr(fact, follower));
+    }
+    w.send(5);
+    w.run_for(A_WHILE);
+}
+
+/// The leader asks for a follower to be let in; before the controller hears of it, the follower goes down in an orderly
+/// way and comes back as another process with an empty disk.
+pub fn a_newcomer_loses_its_disk_while_its_admission_is_under_way(w: &mut World) {
+    let (leader, newcomer, controller) = (w.leader(), w.followers()[0], w.controller());
+    w.terminate(newcomer);
+    w.until(|fact| seen::left_isr(fact, newcomer));
+    w.produce(20);
+    w.run_for(Duration::from_secs(1));
+    w.restart(newcomer);
+    w.until(|fact| seen::unfenced(fact, newcomer));
+    w.hold(leader, controller);
+    w.until(|fact| seen::proposed_by(fact, leader));
+    w.terminate(newcomer);
+    w.until(|fact| matches!(fact.event(), Some(Event::ShutDown)) || seen::stopped(fact, sim::fact::Ending::Exited));
+    w.cut(newcomer, leader);
+    w.wipe(newcomer);
+    w.restart(newcomer);
+    w.until(|fact| seen::unfenced(fact, newcomer));
+    w.release(leader, controller);
+    w.run_for(Duration::from_secs(1));
+}
+
+/// The leader dies while its follower is out of sync, and the follower comes back alone.
+pub fn an_out_of_sync_replica_is_left_alone(w: &mut World) {
+    let (leader, follower) = (w.leader(), w.followers()[0]);
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.produce(20);
+    w.crash(leader);
+    w.restart(follower);
+    w.run_for(A_WHILE);
+}
+
+/// A follower's disk is replaced, and it is back before anybody has noticed.
+pub fn a_follower_returns_with_an_empty_disk(w: &mut World) {
+    w.produce(20);
+    let follower = w.followers()[0];
+    w.wipe(follower);
+    w.restart(follower);
+    w.run_for(A_WHILE);
+}
+
+/// Records are refused for want of in-sync replicas and sent again, while more are written, until the follower is back.
+pub fn records_are_refused_until_the_follower_is_back(w: &mut World) {
+    w.produce(5);
+    let follower = w.followers()[0];
+    w.crash(follower);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.restart(follower);
+    for _ in 0..300 {
+        w.send(1);
+        w.run_for(Duration::from_millis(20));
+    }
+}
+
+/// What is written arrives, but the answers never do.
+pub fn answers_are_lost(w: &mut World) {
+    w.produce(5);
+    let (leader, producer) = (w.leader(), w.producer());
+    for _ in 0..5 {
+        w.hold(leader, producer);
+        w.send(3);
+        w.run_for(Duration::from_millis(100));
+        w.sever(leader, producer);
+        w.release(leader, producer);
+        w.run_for(Duration::from_millis(700));
+    }
+}
