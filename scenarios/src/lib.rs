@@ -1,6 +1,6 @@
 //! What befalls a cluster, and what must hold all the same.
 //!
-//! A scenario is a script over a [`World`] or a [`Plan`](run::Plan) that was drawn in advance; every run is watched by the
+//! A scenario is a script over a [`World`] or a [`Plan`] that was drawn in advance; every run is watched by the
 //! same [`Judge`](judge::Judge), and what a cluster promises follows from its settings. The checks read the trace only
 //! and hold no handle to a world. Nothing in this crate knows madsim, a thread or a file, but for the files of
 //! [`failure`].

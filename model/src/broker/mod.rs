@@ -1,9 +1,9 @@
 //! A broker: requests in, replicas kept, its own life announced.
 //!
-//! One process life is a [`Process`], made at [`Input::Start`] from the disk alone and dropped with the process. Each concern
-//! has its own state and its own file: [`lifecycle`] (who am I to the controller), [`observing`] and [`applying`] (what has
-//! been decided), [`produce`] and [`fetch`] (serving), [`fetching`] (following), [`proposing`] (changing the ISR),
-//! [`background`] (checkpoints, lag). This room does not know what a fault is, nor who watches.
+//! One process life is a `Process`, made at `Input::Start` from the disk alone and dropped with the process. Each concern
+//! has its own state and its own file: `lifecycle` (who am I to the controller), `observing` and `applying` (what has
+//! been decided), `produce` and `fetch` (serving), `fetching` (following), `proposing` (changing the ISR),
+//! `background` (checkpoints, lag). This room does not know what a fault is, nor who watches.
 
 mod applying;
 mod background;

@@ -144,8 +144,8 @@ pub(crate) fn end(
     let reads_back_at_all = (0..shared.partitions.len()).any(was_read_back);
     for (value, record) in records.all() {
         match record.outcome {
-            Outcome::Acked { acks: Acks::All, partition, offset: Some(offset), crc, .. } => {
-                let at = Acknowledged { value, place: partition as usize, offset, crc };
+            Outcome::Acked { acks: Acks::All, partition, offset: Some(offset), crc, epoch } => {
+                let at = Acknowledged { value, place: partition as usize, offset, crc, epoch };
                 losses.acknowledged += 1;
                 let readable = was_read_back(at.place);
                 if readable {
@@ -156,10 +156,10 @@ pub(crate) fn end(
                 }
             }
             Outcome::Acked { acks: Acks::Leader, partition, offset: Some(offset), crc, epoch } => {
-                let at = Acknowledged { value, place: partition as usize, offset, crc };
+                let at = Acknowledged { value, place: partition as usize, offset, crc, epoch };
                 if !record.read_back && !leader_has(shared, &at) {
                     losses.acknowledged_by_leader_lost += 1;
-                    leadership_changed(shared, &at, epoch, verdicts);
+                    leadership_changed(shared, &at, verdicts);
                 }
             }
             Outcome::Acked { acks: Acks::None, .. } if reads_back_at_all && !record.read => {
@@ -177,6 +177,8 @@ struct Acknowledged {
     place: usize,
     offset: Offset,
     crc: u32,
+    /// The epoch in which it was appended, if that is known.
+    epoch: Option<LeaderEpoch>,
 }
 
 fn leader_has(shared: &Replicas, at: &Acknowledged) -> bool {
@@ -207,12 +209,20 @@ fn is_there(shared: &Replicas, at: &Acknowledged, readable: bool, verdicts: &mut
     }
     let known_lost =
         view.lost.iter().any(|(batch, _)| batch.crc == at.crc && batch.base <= offset && batch.end().covers(offset));
-    if !known_lost {
+    if !known_lost && !was_overruled(shared, at) {
         verdicts.broken(guarantee_at_stake(shared, at.place), "lost-write", || {
             format!("value {} was acknowledged with acks=all at {offset} of {partition} and is gone", value.0)
         });
     }
     false
+}
+
+/// R45 iii: a leader that is alone in its ISR and has not heard yet that another was elected uncleanly acknowledges on its
+/// own. What it promises is lost by the definition of an unclean election.
+fn was_overruled(shared: &Replicas, at: &Acknowledged) -> bool {
+    let view = &shared.partitions[at.place];
+    let by_another = |unclean: LeaderEpoch| at.epoch.is_none_or(|epoch| epoch < unclean);
+    view.promise.unclean_election && view.unclean_epoch.is_some_and(by_another)
 }
 
 fn has_a_copy(shared: &Replicas, at: &Acknowledged) -> bool {
@@ -222,9 +232,9 @@ fn has_a_copy(shared: &Replicas, at: &Acknowledged) -> bool {
 }
 
 /// `acks=1` is lost only with the leadership, or with the leader's disk (G16).
-fn leadership_changed(shared: &Replicas, at: &Acknowledged, epoch: Option<LeaderEpoch>, verdicts: &mut Verdicts) {
+fn leadership_changed(shared: &Replicas, at: &Acknowledged, verdicts: &mut Verdicts) {
     let view = &shared.partitions[at.place];
-    let same = epoch.is_some() && view.epoch() == epoch;
+    let same = at.epoch.is_some() && view.epoch() == at.epoch;
     let leader = view.leader().and_then(|leader| view.known(leader));
     let broken = same && leader.is_some_and(|leader| !leader.distrusted);
     verdicts.demand(Guarantee::AcksOne, !broken, "lost-under-the-same-leader", || {

@@ -1,7 +1,7 @@
 //! The checks: each a fold over the trace that says when a promise was broken, one family of guarantees a file.
 //!
-//! They read facts only and hold no handle to a world. Three rooms are shared and demand nothing: [`replicas`] (with
-//! [`partition`] and [`replica`]) is the cluster as the trace shows it, [`records`] every record's story, [`verdicts`]
+//! They read facts only and hold no handle to a world. Three rooms are shared and demand nothing: `replicas` (with
+//! `partition` and `replica`) is the cluster as the trace shows it, `records` every record's story, `verdicts`
 //! where findings go. [`crate::judge`] hands each fact to whom it concerns.
 
 pub(crate) mod acknowledgement;

@@ -23,6 +23,8 @@ pub(crate) struct PartitionView {
     pub named: Vec<(LeaderEpoch, Option<BrokerId>)>,
     /// The last election of somebody.
     pub election: ElectionView,
+    /// The last epoch that began with an unclean election.
+    pub unclean_epoch: Option<LeaderEpoch>,
     /// The replicas, by broker id.
     pub replicas: Vec<ReplicaView>,
     /// What leaders appended, by epoch, in order of epoch.
@@ -94,6 +96,7 @@ impl PartitionView {
             promise,
             named: Vec::new(),
             election: ElectionView::default(),
+            unclean_epoch: None,
             replicas: Vec::new(),
             epochs: Vec::new(),
             committed: Vec::new(),

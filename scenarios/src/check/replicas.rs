@@ -337,6 +337,9 @@ impl PartitionView {
             // An unclean election whose winner never came to lead makes the next one as unclean, out of whatever ISR.
             let still = self.election.unclean && !self.election.taken_up;
             let unclean = still || !electorate.contains(&leader);
+            if unclean {
+                self.unclean_epoch = Some(epoch);
+            }
             self.election = ElectionView { epoch, electorate: electorate.to_vec(), unclean, taken_up: false };
         }
     }

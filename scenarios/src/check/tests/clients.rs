@@ -319,6 +319,30 @@ fn durability_what_was_acknowledged_is_there_at_the_end() {
 }
 
 #[test]
+fn what_a_leader_acknowledges_that_was_replaced_uncleanly_is_nobodys_promise() {
+    for allowed in [true, false] {
+        let config = TopicConfig { unclean_leader_election_enable: Some(allowed), ..TopicConfig::default() };
+        let mut play = Play::with(&settings(), config);
+        play.change_isr(&[B1]);
+        play.isr_known(B1, (0, 1), &[B1], &[B1]);
+        play.elect(Some(B2), &[B2]);
+        play.led(B2, (1, 2), 0, &[B2]);
+        play.sent(7, None);
+        play.left(&[7], 1);
+        play.appended(B1, one(0, 0, 7));
+        play.high_watermark(B1, 0, 1);
+        play.answered(B1, Acks::All, Some(one(0, 0, 7)), ErrorCode::None);
+        play.acked(Acks::All, one(0, 0, 7), &[7]);
+        play.followed(B1, (1, 2), B2);
+        play.truncated(B1, 1, 0);
+        play.reads_back();
+        play.chapter(Chapter::Ended);
+        assert_eq!(play.broken().iter().any(|broken| broken.ends_with("/lost-write")), !allowed, "{:?}", play.broken());
+        assert_eq!(play.judge.lost().acknowledged_lost, 1);
+    }
+}
+
+#[test]
 fn at_most_once_without_retries_nothing_is_doubled() {
     let mut settings = settings();
     settings.producer.retries = 0;
