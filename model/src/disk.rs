@@ -6,8 +6,6 @@
 
 use bytes::Bytes;
 
-use crate::machine::Stop;
-
 /// An open file. It names the file's content, not its path: it stays good over a rename, and ends with the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(pub u64);
@@ -99,14 +97,4 @@ pub trait Disk {
     /// # Errors
     /// As for [`Disk::create`].
     fn sync_dir(&mut self, directory: &str) -> Result<(), DiskError>;
-}
-
-/// A storage error on the only log directory halts the process (S4, R115); a crash has already ended it.
-impl From<DiskError> for Stop {
-    fn from(error: DiskError) -> Self {
-        match error {
-            DiskError::Crashed => Self::Crashed,
-            DiskError::NoSpace | DiskError::Io | DiskError::NotFound => Self::Storage(error),
-        }
-    }
 }

@@ -36,6 +36,16 @@ pub enum Stop {
     Storage(DiskError),
 }
 
+/// A storage error on the only log directory halts the process (S4, R115); a crash has already ended it.
+impl From<DiskError> for Stop {
+    fn from(error: DiskError) -> Self {
+        match error {
+            DiskError::Crashed => Self::Crashed,
+            DiskError::NoSpace | DiskError::Io | DiskError::NotFound => Self::Storage(error),
+        }
+    }
+}
+
 /// One thing that happened to a machine.
 #[derive(Clone, Debug)]
 pub enum Input {

@@ -1,11 +1,12 @@
 //! The leader-epoch cache: where in this log each leader epoch begins (L35-L39).
 //!
 //! Followers and their leader compare it to find the end of what they share (KIP-101, KIP-279). Memory and arithmetic
-//! only, and the text of its checkpoint; when that is written is the log's business.
+//! only, and its checkpoint file; when that is written is the log's business.
 
 use std::fmt::Write;
 
-use super::checkpoint::Malformed;
+use super::checkpoint::{self, Malformed};
+use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
 
 /// The file in a replica's directory that holds the cache.
@@ -120,4 +121,9 @@ impl EpochCache {
         }
         Ok(cache)
     }
+}
+
+/// Writes a replica's epoch checkpoint.
+pub(super) fn write(disk: &mut dyn Disk, directory: &str, epochs: &EpochCache) -> Result<(), DiskError> {
+    checkpoint::replace(disk, &format!("{directory}/{}", FILE), epochs.to_text())
 }

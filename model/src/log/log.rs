@@ -3,13 +3,11 @@
 //! It must not know who leads, what is committed, or what time it is.
 
 use super::batch::BatchId;
-use super::checkpoint;
 use super::epochs::{self, EpochCache};
-use super::recovery::{self, Recovery};
+use super::recovery::{self, Loading, Recovery};
 use super::segment::{DELETED, Segment};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
-use crate::protocol::Trust;
 
 /// The topic's properties that matter to a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,17 +18,6 @@ pub struct LogConfig {
     pub flush_messages: u64,
     /// `max.message.bytes`: the largest batch a client may send.
     pub max_message_bytes: u32,
-}
-
-/// What is known when a log is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loading {
-    /// The process before stopped in an orderly way: the files are as it left them (L47, L51).
-    pub clean: bool,
-    /// From `recovery-point-offset-checkpoint`; zero if it is not there. Not used after a clean stop.
-    pub recovery_point: EndOffset,
-    /// What is believed after any other.
-    pub trust: Trust,
 }
 
 /// One replica's log.
@@ -61,7 +48,7 @@ impl Log {
         loading: Loading,
     ) -> Result<(Self, Recovery), DiskError> {
         let mut recovery = Recovery::default();
-        let mut epochs = read_epochs(disk, directory, &mut recovery)?;
+        let mut epochs = recovery::read_epochs(disk, directory, &mut recovery)?;
         let mut segments = recovery::load(disk, directory, loading, &mut epochs, &mut recovery)?;
         if segments.is_empty() {
             segments.push(Segment::create(disk, directory, Offset::ZERO)?);
@@ -152,7 +139,7 @@ impl Log {
     /// # Errors
     /// Whatever the disk says.
     pub fn write_epochs(&self, disk: &mut dyn Disk) -> Result<(), DiskError> {
-        write_epochs(disk, &self.directory, &self.epochs)
+        epochs::write(disk, &self.directory, &self.epochs)
     }
 
     /// Syncs everything below `upto` and moves the recovery point there (L31). Returns the recovery point if it moved.
@@ -254,18 +241,4 @@ pub fn remove_directory(disk: &mut dyn Disk, directory: &str) -> Result<(), Disk
         disk.remove(&path)?;
     }
     disk.sync_dir(directory)
-}
-
-/// Writes a replica's epoch checkpoint.
-pub(super) fn write_epochs(disk: &mut dyn Disk, directory: &str, epochs: &EpochCache) -> Result<(), DiskError> {
-    checkpoint::replace(disk, &format!("{directory}/{}", epochs::FILE), epochs.to_text())
-}
-
-fn read_epochs(disk: &mut dyn Disk, directory: &str, recovery: &mut Recovery) -> Result<EpochCache, DiskError> {
-    let Some(text) = checkpoint::read(disk, &format!("{directory}/{}", epochs::FILE))? else {
-        return Ok(EpochCache::default());
-    };
-    let parsed = EpochCache::parse(&text);
-    recovery.epochs_malformed = parsed.is_err();
-    Ok(parsed.unwrap_or_default())
 }

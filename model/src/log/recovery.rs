@@ -5,12 +5,23 @@
 //! others, bytes that came back from before a truncation (L34). This file must not know how the stop came about.
 
 use super::batch::{Batch, Batches};
-use super::epochs::EpochCache;
-use super::log::{Loading, write_epochs};
+use super::checkpoint;
+use super::epochs::{self, EpochCache};
 use super::segment::{self, DELETED, Segment};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, Offset};
 use crate::protocol::Trust;
+
+/// What is known when a log is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loading {
+    /// The process before stopped in an orderly way: the files are as it left them (L47, L51).
+    pub clean: bool,
+    /// From `recovery-point-offset-checkpoint`; zero if it is not there. Not used after a clean stop.
+    pub recovery_point: EndOffset,
+    /// What is believed after any other.
+    pub trust: Trust,
+}
 
 /// What was found and done when a log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,11 +147,25 @@ fn load_segment(
     Ok((segment, cut))
 }
 
+/// What the epoch checkpoint says; nothing if it is not there or cannot be read (L9).
+pub(super) fn read_epochs(
+    disk: &mut dyn Disk,
+    directory: &str,
+    recovery: &mut Recovery,
+) -> Result<EpochCache, DiskError> {
+    let Some(text) = checkpoint::read(disk, &format!("{directory}/{}", epochs::FILE))? else {
+        return Ok(EpochCache::default());
+    };
+    let parsed = EpochCache::parse(&text);
+    recovery.epochs_malformed = parsed.is_err();
+    Ok(parsed.unwrap_or_default())
+}
+
 /// Recovery only ever adds epochs: what the checkpoint says about older ones stands (L49, L53).
 fn learn_epoch(disk: &mut dyn Disk, directory: &str, batch: &Batch, epochs: &mut EpochCache) -> Result<(), DiskError> {
     let epoch = batch.leader_epoch();
     if epochs.latest().is_none_or(|latest| epoch > latest) && epochs.assign(epoch, batch.base_offset().bound()) {
-        write_epochs(disk, directory, epochs)?;
+        epochs::write(disk, directory, epochs)?;
     }
     Ok(())
 }

@@ -14,11 +14,27 @@ pub(crate) struct Queue<T> {
     sequence: u64,
 }
 
+/// Moment, sequence and slot in one number, so that two keys are compared in one go: it is most of what a queue does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    at: Moment,
-    sequence: u64,
-    slot: u32,
+struct Key(u128);
+
+impl Key {
+    const SEQUENCE_BITS: u32 = 40;
+    const SLOT_BITS: u32 = 24;
+
+    fn new(at: Moment, sequence: u64, slot: u32) -> Self {
+        debug_assert!(sequence < 1 << Self::SEQUENCE_BITS, "a run has fewer than a billion times a thousand events");
+        let behind = u128::from(sequence) << Self::SLOT_BITS | u128::from(slot);
+        Self(u128::from(at.0) << (Self::SEQUENCE_BITS + Self::SLOT_BITS) | behind)
+    }
+
+    fn at(self) -> Moment {
+        Moment((self.0 >> (Self::SEQUENCE_BITS + Self::SLOT_BITS)) as u64)
+    }
+
+    fn slot(self) -> usize {
+        (self.0 & ((1 << Self::SLOT_BITS) - 1)) as usize
+    }
 }
 
 impl<T> Queue<T> {
@@ -35,24 +51,27 @@ impl<T> Queue<T> {
             }
             None => {
                 self.slab.push(Some(item));
-                u32::try_from(self.slab.len() - 1).expect("fewer than four milliards of things are under way at once")
+                let slot = self.slab.len() - 1;
+                assert!(slot < 1 << Key::SLOT_BITS, "fewer than sixteen million things are under way at once");
+                slot as u32
             }
         };
-        self.heap.push(Reverse(Key { at, sequence: self.sequence, slot }));
+        self.heap.push(Reverse(Key::new(at, self.sequence, slot)));
         self.sequence += 1;
     }
 
     /// When the next thing happens.
     pub(crate) fn next_at(&self) -> Option<Moment> {
-        self.heap.peek().map(|key| key.0.at)
+        self.heap.peek().map(|key| key.0.at())
     }
 
     /// Takes out what happens next.
     pub(crate) fn pop(&mut self) -> Option<(Moment, T)> {
         let Reverse(key) = self.heap.pop()?;
-        let item = self.slab[key.slot as usize].take().expect("a key stands for one thing in the slab");
-        self.free.push(key.slot);
-        Some((key.at, item))
+        let slot = key.slot();
+        let item = self.slab[slot].take().expect("a key stands for one thing in the slab");
+        self.free.push(slot as u32);
+        Some((key.at(), item))
     }
 }
 
