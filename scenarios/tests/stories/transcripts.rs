@@ -27,6 +27,7 @@ fn the_two_plays_differ_in_their_protocol_and_in_what_comes_of_it() {
         let lines: Vec<&str> = text.lines().collect();
         lines.windows(2).filter(|pair| pair[1] == "----").map(|pair| pair[0].to_owned()).collect()
     };
+    assert_eq!(commands(&old).len(), commands(&new).len(), "both do the same");
     let told_apart: Vec<(String, String)> =
         commands(&old).into_iter().zip(commands(&new)).filter(|(old, new)| old != new).collect();
     assert_eq!(told_apart.len(), 1, "only the protocol is another: {told_apart:?}");
