@@ -6,6 +6,8 @@ use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, Value
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+pub(crate) use scenarios::failure::grouped;
+
 use crate::ink;
 
 /// One curve of a distribution.
@@ -236,19 +238,6 @@ fn spoken(millis: f64) -> String {
     } else {
         format!("{:.0} µs", millis * 1_000.0)
     }
-}
-
-/// `61204` as `61,204`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 fn text(size: f64, name: &str) -> TextStyle<'static> {

@@ -16,7 +16,7 @@ use crate::campaign::Order;
 use crate::exit::Exit;
 
 /// Seeds of each scenario if nobody says: what takes about a minute on two cores.
-pub(crate) const DEFAULT_SEEDS: u64 = 50;
+pub(crate) const DEFAULT_SEEDS: u64 = 60;
 /// Where a report goes if nobody says.
 const DEFAULT_OUT: &str = "highwater-report";
 
@@ -98,7 +98,7 @@ enum Command {
 struct RunArguments {
     /// Names of scenarios, see `highwater list`; all but the canary if none is named.
     scenarios: Vec<String>,
-    /// Seeds of each scenario: a number N for 0..N, or a range A..B whose end is not in it [default: 50, or as many as
+    /// Seeds of each scenario: a number N for 0..N, or a range A..B whose end is not in it [default: 60, or as many as
     /// there is time for].
     #[arg(long, value_name = "N|A..B", allow_hyphen_values = true)]
     seeds: Option<String>,

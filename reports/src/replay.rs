@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use scenarios::failure::Failure;
 use scenarios::run::{Outcome, run_traced};
@@ -15,15 +16,16 @@ use crate::cli::{Refusal, Replay, Replayed, TraceForm};
 use crate::exit::Exit;
 use crate::telling;
 
+/// A run that is to last longer than this was not written by this program.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Shows a run again and says how the program is to end.
 ///
 /// # Errors
 /// If there is nothing to show, or nowhere to put it.
 pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
     let kept = match &wish.what {
-        Replayed::File(path) => Some(
-            Failure::load(path).map_err(|error| Refusal { exit: Exit::BadInput, text: format!("error: {error}") })?,
-        ),
+        Replayed::File(path) => Some(load(path)?),
         Replayed::Seed(..) => None,
     };
     let (plan, command) = match (&kept, &wish.what) {
@@ -48,6 +50,21 @@ pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
         None => println!("{text}"),
     }
     Ok(exit)
+}
+
+/// Reads a kept failure. What it says may be well-formed and yet nothing that can be run: a number was changed by hand.
+fn load(path: &Path) -> Result<Failure, Refusal> {
+    let refusal = |text| Refusal { exit: Exit::BadInput, text };
+    let kept = Failure::load(path).map_err(|error| refusal(format!("error: {error}")))?;
+    let impossible = |field: &str, what: &str| {
+        let what = format!("field \"{field}\": {what}; restore the file, or make a new one with `highwater run`");
+        refusal(format!("error: {}: {what}", path.display()))
+    };
+    kept.plan.cluster.check().map_err(|what| impossible("plan.cluster", &what))?;
+    if kept.plan.length > LONGEST {
+        return Err(impossible("plan.length", "a run lasts a day of simulated time at most"));
+    }
+    Ok(kept)
 }
 
 /// What the run shows, in words and as an exit code.
@@ -143,4 +160,22 @@ fn draw(path: &Path, plan: &Plan, outcome: &Outcome) -> Result<(), Refusal> {
         let text = format!("error: --timeline: {} cannot be written ({error}); name another file", path.display());
         Refusal { exit: Exit::Usage, text }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use scenarios::catalogue;
+
+    use super::*;
+
+    #[test]
+    fn whatever_a_campaign_can_keep_can_be_replayed() {
+        for scenario in catalogue::ALL.iter() {
+            for seed in 0..40 {
+                let plan = scenario.plan(seed);
+                assert_eq!(plan.cluster.check(), Ok(()), "{} seed {seed}", scenario.name);
+                assert!(plan.length <= LONGEST);
+            }
+        }
+    }
 }

@@ -192,6 +192,22 @@ fn a_planted_bug_exits_with_1_and_is_kept_as_a_file_that_replay_reads() {
     let output = highwater(&["replay", &place.file("altered.json", &altered)]);
     assert_eq!(code(&output), 3, "{}", said(&output));
     assert!(said(&output).contains("DIFFERENT DIGEST"));
+
+    // Well-formed, but nothing that can be run.
+    let kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    for (field, value, says) in [
+        ("/plan/cluster/brokers", 0.into(), "brokers is 0"),
+        ("/plan/cluster/controllers", 2.into(), "controllers is 2"),
+        ("/plan/cluster/payload", u64::MAX.into(), "payload is"),
+        ("/plan/cluster/settings/broker/log_segment_bytes", 0.into(), "log.segment.bytes: 0 is out of range"),
+        ("/plan/length/secs", u64::MAX.into(), "plan.length"),
+    ] {
+        let mut altered = kept.clone();
+        *altered.pointer_mut(field).unwrap() = value;
+        let output = highwater(&["replay", &place.file("impossible.json", &altered.to_string())]);
+        assert_eq!(code(&output), 65, "{field}: {}", said(&output));
+        assert!(said(&output).contains(says) && said(&output).contains("impossible.json"), "{}", said(&output));
+    }
 }
 
 #[test]

@@ -257,7 +257,8 @@ impl fmt::Display for Telling<'_> {
 }
 
 /// `61204` as `61,204`.
-fn grouped(number: u64) -> String {
+#[must_use]
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {

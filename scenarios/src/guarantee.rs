@@ -179,7 +179,7 @@ impl Guarantee {
                 "order",
                 "Records sent by a producer to one partition are appended in the order in which they were sent.",
                 "Kafka docs, Introduction: Guarantees; Producer Configs: max.in.flight.requests.per.connection; G23",
-                "max.in.flight.requests.per.connection=1, or retries=0",
+                "max.in.flight.requests.per.connection=1, or retries=0 and no batch that is refused for its size",
             ),
             Self::KeyOrder => (
                 "key-order",

@@ -284,9 +284,9 @@ impl Judge {
                 let view = &shared.partitions[place];
                 // What a leader acknowledged alone may be gone with it, and its offset given out again (G16).
                 if let (Some(base), Acks::All) = (base, acks) {
-                    self.order.told(place, (client, *base), view, &shared.promise, verdicts);
+                    self.order.told(place, (client, *base), view, verdicts);
                 }
-                self.order.follow(place, view, records, &shared.promise, verdicts);
+                self.order.follow(place, view, records, verdicts);
             }
             Event::SendFailed { values, error, definite, .. } => {
                 history::failed(records, values, (*error, *definite), verdicts);
@@ -298,7 +298,7 @@ impl Judge {
                 for &read in polled {
                     history::read(shared, records, (client, place), read, reads_back, verdicts);
                 }
-                self.order.follow(place, &shared.partitions[place], records, &shared.promise, verdicts);
+                self.order.follow(place, &shared.partitions[place], records, verdicts);
             }
             Event::Assigned { .. } => self.reads.assigned(client),
             Event::Sought { partition, position, reason } => {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct Promise {
     /// Whose word the producers wait for.
     pub acks: Acks,
-    /// Whether one producer's records of one partition keep their order (G23).
+    /// Whether one producer's records of one partition keep their order (G23), as far as topics take its batches whole.
     pub ordered: bool,
     /// Whether no record may be there twice (G27).
     pub at_most_once: bool,
@@ -27,6 +27,8 @@ pub struct Promise {
     /// Whether the controller writes no-op records, so that the metadata log never stands still (C27).
     pub metadata_moves: bool,
     defaults: BrokerConfig,
+    /// The largest batch that may come back in pieces while later ones are under way; `None` if none are.
+    overtaken: Option<u64>,
 }
 
 /// What a topic promises, given its own properties.
@@ -36,6 +38,9 @@ pub struct TopicPromise {
     pub min_isr: u32,
     /// Whether a replica that is not in sync may lead (G14).
     pub unclean_election: bool,
+    /// Whether one producer's records of one partition keep their order (G23). A batch that the leader finds too large is
+    /// sent again in pieces, `retries` or not, and what was under way behind it overtakes it.
+    pub ordered: bool,
 }
 
 /// Why a record may be gone although it was committed.
@@ -74,6 +79,7 @@ impl Promise {
             elects_uncleanly_within: settings.controller.unclean_leader_election_interval + settles_within(settings),
             metadata_moves: !settings.controller.metadata_max_idle_interval.is_zero(),
             defaults: broker.clone(),
+            overtaken: (producer.max_in_flight_requests_per_connection > 1).then_some(producer.batch_size),
         }
     }
 
@@ -81,9 +87,11 @@ impl Promise {
     #[must_use]
     pub fn topic(&self, config: &TopicConfig) -> TopicPromise {
         let effective = config.effective(&self.defaults);
+        let largest = effective.max_message_bytes.min(effective.segment_bytes);
         TopicPromise {
             min_isr: effective.min_insync_replicas,
             unclean_election: effective.unclean_leader_election_enable,
+            ordered: self.ordered && self.overtaken.is_none_or(|size| size <= largest),
         }
     }
 
@@ -145,11 +153,24 @@ mod tests {
     }
 
     #[test]
+    fn batches_that_come_back_in_pieces_are_overtaken_unless_they_are_alone() {
+        let mut settings = Settings::default();
+        settings.producer.retries = 0;
+        let small = TopicConfig { segment_bytes: Some(4_096), ..TopicConfig::default() };
+        let ordered = |settings: &Settings, topic: &TopicConfig| Promise::of(settings).topic(topic).ordered;
+        assert!(ordered(&settings, &TopicConfig::default()));
+        assert!(!ordered(&settings, &small), "batch.size is 16 KiB");
+        settings.producer.max_in_flight_requests_per_connection = 1;
+        assert!(ordered(&settings, &small));
+    }
+
+    #[test]
     fn a_topic_decides_for_itself_what_the_brokers_default_to() {
         let mut settings = Settings::default();
         settings.broker.min_insync_replicas = 2;
         let promise = Promise::of(&settings);
-        assert_eq!(promise.topic(&TopicConfig::default()), TopicPromise { min_isr: 2, unclean_election: false });
+        let promised = promise.topic(&TopicConfig::default());
+        assert_eq!(promised, TopicPromise { min_isr: 2, unclean_election: false, ordered: false });
         let own = TopicConfig { unclean_leader_election_enable: Some(true), ..TopicConfig::default() };
         assert!(promise.topic(&own).unclean_election);
     }

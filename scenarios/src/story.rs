@@ -59,7 +59,7 @@ struct Subject {
 
 impl Subject {
     fn of(told: &[Fact], last: &Fact) -> Self {
-        let partition = last.event().and_then(partition_of);
+        let partition = last.event().and_then(Event::partition);
         let bound = match last.event() {
             Some(Event::Led { start, .. }) => Some(*start),
             Some(Event::Truncated { end, .. }) => Some(*end),
@@ -90,7 +90,7 @@ impl Subject {
         if self.is_heart(event) {
             return Some(Weight::Heart);
         }
-        let ours = self.partition.is_none() || partition_of(event) == self.partition;
+        let ours = self.partition.is_none() || event.partition() == self.partition;
         match event {
             Event::Truncated { .. } | Event::Restarted { .. } if ours => Some(Weight::Blow),
             Event::Led { .. } if ours => Some(Weight::Turn),
@@ -124,31 +124,4 @@ fn first_acked_at(told: &[Fact], partition: Partition, bound: EndOffset) -> Opti
     let gone = acked.filter(|(base, values)| base.0 + values.len() as u64 > bound.0);
     gone.min_by_key(|(base, _)| *base)
         .map(|(base, values)| (Offset(base.0.max(bound.0)), values.iter().copied().collect()))
-}
-
-fn partition_of(event: &Event) -> Option<Partition> {
-    match event {
-        Event::Opened { partition, .. }
-        | Event::AppendedAsLeader { partition, .. }
-        | Event::AppendedAsFollower { partition, .. }
-        | Event::Truncated { partition, .. }
-        | Event::Restarted { partition, .. }
-        | Event::Flushed { partition, .. }
-        | Event::Led { partition, .. }
-        | Event::Followed { partition, .. }
-        | Event::IsrKnown { partition, .. }
-        | Event::HighWatermark { partition, .. }
-        | Event::Diverged { partition, .. }
-        | Event::ProduceAnswered { partition, .. }
-        | Event::Served { partition, .. }
-        | Event::AlterPartitionRefused { partition, .. }
-        | Event::BatchSent { partition, .. }
-        | Event::Acked { partition, .. }
-        | Event::Sought { partition, .. }
-        | Event::Polled { partition, .. } => Some(*partition),
-        Event::SendFailed { partition, .. } => *partition,
-        Event::Committed { record: MetadataRecord::PartitionChange { partition, .. }, .. } => Some(*partition),
-        Event::Committed { record: MetadataRecord::Partition(registration), .. } => Some(registration.partition),
-        _ => None,
-    }
 }

@@ -99,12 +99,12 @@ fn misfortune(cluster: &Cluster, span: Duration) -> impl Strategy<Value = Vec<St
         2 => broker.clone().prop_map(|whom| {
             (Fault::CutBoth { between: vec![whom], and: vec![Target::Controller] }, Some(Fault::Heal))
         }),
-        3 => (broker.clone(), prop_oneof![Just(Target::Brokers), Just(Target::Clients), broker.clone()], any::<bool>())
-            .prop_map(|(one, other, forth)| {
+        3 => (link(cluster.brokers), any::<bool>())
+            .prop_map(|((one, other), forth)| {
                 let (from, to) = if forth { (one, other) } else { (other, one) };
                 (Fault::Cut { from: vec![from], to: vec![to] }, Some(Fault::Heal))
             }),
-        2 => (broker.clone(), broker.clone())
+        2 => link(cluster.brokers)
             .prop_map(|(from, to)| (Fault::Hold { from: vec![from], to: vec![to] }, Some(Fault::Heal))),
         1 => (broker.clone(), prop_oneof![Just(Target::Brokers), Just(Target::Clients)])
             .prop_map(|(one, other)| (Fault::Sever { between: vec![one], and: vec![other] }, None)),
@@ -117,6 +117,22 @@ fn misfortune(cluster: &Cluster, span: Duration) -> impl Strategy<Value = Vec<St
     (when(span), lasting, millis(50, 8_000)).prop_map(|(when, (fault, end), after)| {
         let end = end.map(|end| Strike { when: put_off(&when, after), fault: end });
         [Some(Strike { when, fault }), end].into_iter().flatten().collect()
+    })
+}
+
+/// A broker, and whom it has to do with: never itself alone.
+fn link(brokers: u32) -> impl Strategy<Value = (Target, Target)> + Clone {
+    let broker = |id| Target::from(BrokerId(id));
+    let others = prop_oneof![
+        1 => Just(None),
+        1 => Just(Some(Target::Clients)),
+        1 => (1..=brokers).prop_map(move |id| Some(broker(id))),
+    ];
+    (1..=brokers, others).prop_map(move |(id, other)| match other {
+        Some(other) if other != broker(id) => (broker(id), other),
+        // All others, or who is left if there is no other one.
+        _ if brokers > 1 => (broker(id), Target::Brokers),
+        _ => (broker(id), Target::Controller),
     })
 }
 

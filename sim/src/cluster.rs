@@ -59,6 +59,13 @@ pub struct Topic {
 /// The topic of a cluster that names none.
 pub const DEFAULT_TOPIC: &str = "records";
 
+/// Nodes of one kind: the network has a place for every pair of nodes.
+const MOST_NODES: u64 = 100;
+/// Bytes of a payload; a producer's buffer has half as many.
+const MOST_PAYLOAD: u64 = 64 << 20;
+/// Partitions of all topics together.
+const MOST_PARTITIONS: u64 = 10_000;
+
 impl Cluster {
     /// So many brokers, one controller, one producer, one consumer, one topic with one partition that is replicated to
     /// all brokers but at most three, Kafka's defaults for everything that has one, and the latest protocol.
@@ -286,6 +293,31 @@ impl Cluster {
         (first..first + self.all_topics().len() as u32).map(ClientId)
     }
 
+    /// Whether it can be run at all. A cluster that was built by these methods can; one that was read may say anything.
+    ///
+    /// # Errors
+    /// What cannot be, naming the field.
+    pub fn check(&self) -> Result<(), String> {
+        let within = |field: &str, value: u64, least: u64, most: u64| {
+            if (least..=most).contains(&value) {
+                return Ok(());
+            }
+            let allowed = if least == most { format!("only be {least}") } else { format!("be {least} to {most}") };
+            Err(format!("{field} is {value}, and can {allowed}"))
+        };
+        within("brokers", self.brokers.into(), 1, MOST_NODES)?;
+        // A quorum is not modelled yet.
+        within("controllers", self.controllers.into(), 1, 1)?;
+        within("producers", self.producers.into(), 0, MOST_NODES)?;
+        within("consumers", self.consumers.into(), 0, MOST_NODES)?;
+        within("topics", self.topics.len() as u64, 0, MOST_NODES)?;
+        within("payload", self.payload as u64, 0, MOST_PAYLOAD)?;
+        let partitions = self.all_topics().iter().map(|topic| u64::from(topic.partitions)).sum();
+        within("partitions", partitions, 1, MOST_PARTITIONS)?;
+        Settings::parse("settings", &self.settings.to_properties()).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
     /// What a broker speaks.
     #[must_use]
     pub fn protocol_spoken_by(&self, broker: BrokerId) -> Protocol {
@@ -319,6 +351,25 @@ mod tests {
         assert_eq!(Cluster::of(5).replication_factor(5).all_topics()[0].replication_factor, 5);
         let named = Cluster::of(3).topic("a", 2, 1, &[("segment.bytes", "1000")]).all_topics();
         assert_eq!((named.len(), named[0].partitions, named[0].config.len()), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_cluster_that_cannot_be_names_the_field() {
+        assert_eq!(Cluster::of(5).topic("a", 40, 3, &[]).check(), Ok(()));
+        let complaint = |change: fn(&mut Cluster)| {
+            let mut cluster = Cluster::of(3);
+            change(&mut cluster);
+            cluster.check().unwrap_err()
+        };
+        assert_eq!(complaint(|cluster| cluster.controllers = 0), "controllers is 0, and can only be 1");
+        assert!(complaint(|cluster| cluster.controllers = 2).starts_with("controllers is 2"));
+        assert!(complaint(|cluster| cluster.brokers = 0).starts_with("brokers is 0"));
+        assert!(complaint(|cluster| cluster.brokers = 100_000).starts_with("brokers is 100000"));
+        assert!(complaint(|cluster| cluster.consumers = u32::MAX).starts_with("consumers is"));
+        assert!(complaint(|cluster| cluster.payload = usize::MAX).starts_with("payload is"));
+        assert!(complaint(|cluster| cluster.partitions = 0).starts_with("partitions is 0"));
+        let complaint = complaint(|cluster| cluster.settings.broker.log_segment_bytes = 0);
+        assert!(complaint.contains("log.segment.bytes: 0 is out of range"), "{complaint}");
     }
 
     #[test]

@@ -146,7 +146,7 @@ pub enum Fault {
     SyncError(Target),
     /// A bit of a log segment flips, durable or not.
     Rot(Target),
-    /// The process is killed in the nth disk call from now (from 1), before its effect or after it, as drawn.
+    /// The process is killed in the nth disk call from now (from 1): before its effect, amid it or after it, as drawn.
     CrashAtDiskCall(Target, u64),
     /// The power goes in the nth disk call from now (from 1), likewise.
     PowerOffAtDiskCall(Target, u64),
@@ -398,7 +398,7 @@ impl fmt::Display for Fault {
             Self::Release { from, to } => write!(f, "release {} -> {}", List(from), List(to)),
             Self::Sever { between, and } => write!(f, "sever {} <-> {}", List(between), List(and)),
             Self::Delay { from, to, extra, jitter } => {
-                write!(f, "delay {} -> {} by {extra:?} to {:?}", List(from), List(to), *extra + *jitter)
+                write!(f, "delay {} -> {} by {extra:?} to {:?}", List(from), List(to), extra.saturating_add(*jitter))
             }
             Self::Slow { from, to, bytes_per_second } => {
                 write!(f, "slow {} -> {} to {bytes_per_second} bytes/s", List(from), List(to))
@@ -445,5 +445,17 @@ impl fmt::Display for Strike {
             When::Ambush { on, skip: 0, after: Duration::ZERO } => write!(f, "upon {on}: {}", self.fault),
             When::Ambush { on, skip, after } => write!(f, "{after:?} after {on} number {}: {}", skip + 1, self.fault),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_any_size_can_be_said() {
+        let (from, to) = (vec![Target::Everyone], vec![Target::Brokers]);
+        let fault = Fault::Delay { from, to, extra: Duration::MAX, jitter: Duration::from_secs(1) };
+        assert!(fault.to_string().starts_with("delay everyone -> all brokers by "));
     }
 }

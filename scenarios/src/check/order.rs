@@ -9,10 +9,9 @@ use model::event::Value;
 use model::names::{ClientId, Offset, TopicId};
 
 use super::partition::PartitionView;
-use super::records::Records;
+use super::records::{Outcome, Records};
 use super::verdicts::Verdicts;
 use crate::guarantee::Guarantee;
-use crate::promise::Promise;
 
 /// Follows the order of records.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +40,6 @@ impl Order {
         place: usize,
         view: &PartitionView,
         records: &mut Records,
-        promise: &Promise,
         verdicts: &mut Verdicts,
     ) {
         while let Some(value) = records.at(place, Offset(self.log(place).next)) {
@@ -52,9 +50,10 @@ impl Order {
                 continue;
             }
             record.followed = true;
+            let given_up = record.outcome == Outcome::Unknown;
             let Some(sent) = record.sent else { continue };
-            if promise.ordered && !view.is_history_broken_at(offset) {
-                self.in_order(place, (sent.by, sent.nth, value), view, verdicts);
+            if view.promise.ordered && !view.is_history_broken_at(offset) {
+                self.in_order(place, (sent.by, sent.nth, value), given_up, view, verdicts);
             }
             if let Some(key) = sent.key {
                 self.at_home(place, key, value, view, verdicts);
@@ -68,10 +67,9 @@ impl Order {
         place: usize,
         (client, base): (ClientId, Offset),
         view: &PartitionView,
-        promise: &Promise,
         verdicts: &mut Verdicts,
     ) {
-        if !promise.ordered || view.is_history_broken_at(base) {
+        if !view.promise.ordered || view.is_history_broken_at(base) {
             return;
         }
         let log = self.log(place);
@@ -87,10 +85,13 @@ impl Order {
         });
     }
 
+    /// What its producer had given up may still be on its way, on a connection that is no more, and come in behind what
+    /// was sent later: nothing is promised of it (G17, G24).
     fn in_order(
         &mut self,
         place: usize,
         (client, nth, value): (ClientId, u64, Value),
+        given_up: bool,
         view: &PartitionView,
         verdicts: &mut Verdicts,
     ) {
@@ -101,6 +102,7 @@ impl Order {
                 (*last, *before) = (nth, value);
                 None
             }
+            Some(_) if given_up => None,
             Some((_, _, before)) => Some(*before),
             None => {
                 log.last.push((client, nth, value));

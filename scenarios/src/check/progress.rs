@@ -56,6 +56,7 @@ impl Progress {
                 | Fault::Mend { .. }
                 | Fault::Release { .. }
                 | Fault::Restart(_)
+                | Fault::Start(_)
                 | Fault::DiskFree(_)
                 | Fault::DiskSlow(_, 1)
         );

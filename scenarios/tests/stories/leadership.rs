@@ -128,8 +128,10 @@ fn clocks_that_are_wrong_by_hours_and_run_wrong_cost_nothing() {
     use sim::fault::{Fault, Target};
     const HOUR: i64 = 3_600_000_000_000;
     scenario(three(), |w| {
-        // A process whose clock is set back stands still until it has caught up, so clocks are set back while it is down.
-        for (broker, hours) in w.brokers().into_iter().zip([3, -2, 5]) {
+        // Under a process that runs, and while it is down.
+        for (broker, hours) in w.brokers().into_iter().zip([3, -2, -5]) {
+            w.produce(5);
+            w.inflict(&Fault::ClockSkew(broker.into(), -hours * HOUR));
             w.produce(5);
             w.crash(broker);
             w.inflict(&Fault::ClockSkew(broker.into(), hours * HOUR));
@@ -138,10 +140,12 @@ fn clocks_that_are_wrong_by_hours_and_run_wrong_cost_nothing() {
         }
         w.inflict(&Fault::ClockDrift(w.followers()[1].into(), 50_000));
         w.produce(20);
-        w.inflict(&Fault::ClockJump(Target::Leader(0), HOUR));
-        w.produce(20);
-        w.inflict(&Fault::ClockJump(Target::Controller, HOUR));
-        w.produce(20);
+        for hours in [1, -3] {
+            for whom in [Target::Leader(0), Target::Follower(0, 0), Target::Controller] {
+                w.inflict(&Fault::ClockJump(whom, hours * HOUR));
+                w.produce(20);
+            }
+        }
         w.crash(w.leader());
         w.produce(20);
         w.quiet();

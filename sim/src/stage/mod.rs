@@ -98,14 +98,8 @@ impl Stage {
     pub fn start(&mut self, node: Node) {
         let Some(index) = self.index_of(node) else { return };
         let host = &mut self.hosts[index];
-        if matches!(host.condition, Condition::Up | Condition::Destroyed) {
-            return;
-        }
-        host.condition = Condition::Up;
-        host.life += 1;
-        host.process = Some(host.program.launch());
-        let (life, routine) = (host.life, host.routine.clone());
-        let chance = self.dice.chance(node, life);
+        let Some((life, chance)) = host.launch(self.dice) else { return };
+        let routine = host.routine.clone();
         self.state(node, What::Started { life });
         self.step(index, Input::Start(chance));
         for command in routine {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::machine::{Command, Effects, Input, Task};
+use model::machine::{Chance, Command, Effects, Input, Task};
 use model::names::{Node, Time};
 use model::wire::Body;
 use rand::Rng;
@@ -144,6 +144,17 @@ impl Host {
                 last: Moment::ZERO,
             }),
         }
+    }
+
+    /// Makes a fresh process, if there is none and can be one. Says which life it is, and what it draws from.
+    pub(crate) fn launch(&mut self, dice: Dice) -> Option<(u32, Chance)> {
+        if matches!(self.condition, Condition::Up | Condition::Destroyed) {
+            return None;
+        }
+        self.condition = Condition::Up;
+        self.life += 1;
+        self.process = Some(self.program.launch());
+        Some((self.life, dice.chance(self.node, self.life)))
     }
 
     /// What the process believes the time is. It follows the host's clock, but never falls: what Kafka waits for it

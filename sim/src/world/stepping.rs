@@ -38,14 +38,8 @@ impl<O: Observer> World<O> {
     /// Makes a fresh process on a host that can have one.
     pub(super) fn start(&mut self, index: usize) {
         let host = &mut self.hosts[index];
-        if matches!(host.condition, Condition::Up | Condition::Destroyed) {
-            return;
-        }
-        host.condition = Condition::Up;
-        host.life += 1;
-        host.process = Some(host.program.launch());
-        let (node, life) = (host.node, host.life);
-        let chance = self.dice.chance(node, life);
+        let Some((life, chance)) = host.launch(self.dice) else { return };
+        let node = host.node;
         for command in host.routine.clone() {
             host.inbox.push_back(Input::Submit(command));
         }

@@ -72,6 +72,16 @@ fn min_isr_nothing_is_appended_for_acks_all_below_it() {
 }
 
 #[test]
+fn min_isr_only_what_was_appended_is_refused_after_the_append() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.answered(B1, Acks::All, Some(one(0, 0, 7)), ErrorCode::NotEnoughReplicasAfterAppend);
+    play.holds();
+    play.answered(B1, Acks::All, None, ErrorCode::NotEnoughReplicasAfterAppend);
+    play.breaks("min-isr/refused-after-append-of-nothing");
+}
+
+#[test]
 fn min_isr_enough_do_not_refuse() {
     let mut play = Play::new();
     play.answered(B1, Acks::All, None, ErrorCode::NotEnoughReplicas);
@@ -154,6 +164,23 @@ fn order_is_the_order_of_sending() {
     play.committed(batch(2, 2, 0, 8));
     play.polled(&[(2, 73), (3, 72)]);
     play.breaks("order/sent-before-but-behind");
+}
+
+#[test]
+fn order_is_not_promised_to_what_its_producer_had_given_up() {
+    let mut play = Play::new();
+    play.sent(70, None);
+    play.left(&[70], 1);
+    let mut patient = play.clone();
+    play.failed(70, false);
+    for play in [&mut play, &mut patient] {
+        play.sent(71, None);
+        play.left(&[71], 1);
+        play.committed(batch(0, 2, 0, 7));
+        play.polled(&[(0, 71), (1, 70)]);
+    }
+    play.holds();
+    patient.breaks("order/sent-before-but-behind");
 }
 
 #[test]

@@ -56,6 +56,18 @@ fn durability_is_broken_by_a_restart_that_forgets_what_was_written() {
 }
 
 #[test]
+fn durability_is_broken_by_a_leader_that_forgets_and_goes_on_leading() {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    play.led(B1, (0, 0), 1, &[B1, B2, B3]);
+    play.holds();
+    play.stopped(B1, Ending::Crashed);
+    play.returns_to_its_seats(B1, &[]);
+    play.led(B1, (0, 0), 0, &[B1, B2, B3]);
+    play.breaks("durability/leader-lost-committed-record");
+}
+
+#[test]
 fn n_minus_1_the_loss_of_all_but_one_loses_nothing() {
     let mut play = Play::new();
     play.committed(one(0, 0, 7));

@@ -1,7 +1,7 @@
 //! Logs, leaders, epochs, in-sync sets, high watermarks, progress.
 
 use model::event::Event;
-use model::names::{BrokerEpoch, EndOffset, LeaderEpoch};
+use model::names::{BrokerEpoch, EndOffset, LeaderEpoch, PartitionEpoch};
 use sim::fact::{Chapter, Ending};
 use sim::fault::Fault;
 
@@ -58,6 +58,32 @@ fn log_matching_logs_are_the_same_below_high_watermarks() {
     play.appended(B3, one(0, 1, 9));
     play.follower_high_watermark(B3, 1, 1);
     play.breaks("log-matching/differs-below-high-watermark");
+}
+
+#[test]
+fn log_matching_an_epoch_is_written_once() {
+    let mut play = Play::new();
+    play.appended(B1, one(0, 0, 7));
+    play.truncated(B1, 0, 0);
+    play.holds();
+    play.appended(B1, one(0, 0, 8));
+    play.breaks("log-matching/epoch-written-twice");
+}
+
+#[test]
+fn log_matching_epochs_begin_in_order() {
+    let opened = |epochs: &[(i32, u64)]| {
+        let mut play = Play::new();
+        let epochs = epochs.iter().map(|&(epoch, start)| (LeaderEpoch(epoch), EndOffset(start))).collect();
+        let (start, end, high_watermark, recovery_point) = Default::default();
+        let event =
+            Event::Opened { partition: P, start, end, high_watermark, recovery_point, batches: Vec::new(), epochs };
+        play.note(B3, event);
+        play
+    };
+    opened(&[(0, 0), (2, 5)]).holds();
+    opened(&[(2, 0), (2, 5)]).breaks("log-matching/epoch-cache-out-of-order");
+    opened(&[(0, 5), (1, 3)]).breaks("log-matching/epoch-cache-out-of-order");
 }
 
 #[test]
@@ -140,6 +166,21 @@ fn in_sync_set_a_leader_waits_for_all_of_it() {
 }
 
 #[test]
+fn in_sync_set_a_leader_waits_for_others_only_if_it_proposes_them() {
+    let (partition, epoch, partition_epoch) = (P, LeaderEpoch(0), PartitionEpoch(0));
+    let mut play = Play::new();
+    play.change_isr(&[B1, B2]);
+    for pending in [true, false] {
+        let (committed, required) = (vec![B1, B2], vec![B1, B2, B3]);
+        play.note(B1, Event::IsrKnown { partition, epoch, partition_epoch, committed, required, pending });
+        if pending {
+            play.holds();
+        }
+    }
+    play.breaks("in-sync-set/waits-for-others-without-proposal");
+}
+
+#[test]
 fn in_sync_set_a_fenced_broker_leaves_it() {
     let mut play = Play::new();
     play.fence(B3, BrokerEpoch(5), true);
@@ -170,6 +211,14 @@ fn epochs_never_fall_in_a_life() {
     restarted.stopped(B3, Ending::Crashed);
     restarted.followed(B3, (0, 0), B1);
     restarted.holds();
+}
+
+#[test]
+fn epochs_applied_metadata_does_not_fall_in_a_life() {
+    let mut play = at_rest();
+    play.holds();
+    play.note(B1, Event::MetadataApplied { upto: EndOffset(3) });
+    play.breaks("epochs/applied-metadata-fell");
 }
 
 #[test]
@@ -325,6 +374,80 @@ fn progress_every_broker_runs_and_knows_what_was_decided() {
     play.breaks("progress/metadata-stands-still");
 }
 
+/// Everything was healed, and the longest bound has passed.
+fn waited(mut play: Play) -> Play {
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play
+}
+
+#[test]
+fn progress_is_expected_although_somebody_is_started() {
+    let mut play = at_rest();
+    play.change_isr(&[B1, B2]);
+    play.chapter(Chapter::Healed);
+    play.struck(B3, Fault::Start);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/replica-not-in-sync");
+}
+
+#[test]
+fn progress_who_runs_is_not_fenced() {
+    let mut play = at_rest();
+    let epoch = play.register(B3);
+    play.fence(B3, epoch, true);
+    waited(play).breaks("progress/live-broker-is-fenced");
+}
+
+#[test]
+fn progress_who_was_elected_knows_it() {
+    let mut play = at_rest();
+    play.elect(Some(B2), &[B2, B1, B3]);
+    waited(play).breaks("progress/leader-does-not-know");
+}
+
+#[test]
+fn progress_who_is_gone_for_good_leaves_the_isr() {
+    let mut play = at_rest();
+    play.stopped(B3, Ending::Destroyed);
+    waited(play).breaks("progress/dead-replica-in-sync");
+}
+
+#[test]
+fn progress_every_live_replica_has_everything() {
+    let mut play = at_rest();
+    play.appended(B1, one(1, 0, 8));
+    play.replicated(B2, one(1, 0, 8));
+    play.high_watermark(B1, 0, 2);
+    waited(play).breaks("progress/replica-behind");
+}
+
+#[test]
+fn progress_what_a_power_loss_brought_back_is_told_apart() {
+    let old = one(0, 0, 7);
+    let mut play = Play::new();
+    play.appended(B1, old);
+    play.replicated(B3, old);
+    play.elect(Some(B2), &[B2, B1]);
+    play.led(B2, (1, 1), 0, &[B2, B1]);
+    play.followed(B1, (1, 1), B2);
+    play.truncated(B1, 1, 0);
+    play.followed(B3, (1, 1), B2);
+    play.truncated(B3, 1, 0);
+    play.appended(B2, one(0, 1, 8));
+    play.replicated(B1, one(0, 1, 8));
+    play.high_watermark(B2, 1, 1);
+    play.holds();
+    play.stopped(B3, Ending::PoweredOff);
+    let mut gone = play.clone();
+    play.returns(B3, &[old]);
+    waited(play).breaks("progress/power-loss-brought-back-cut-records");
+    gone.returns(B3, &[]);
+    waited(gone).breaks("progress/replica-not-in-sync");
+}
+
 #[test]
 fn progress_every_send_is_decided() {
     let mut play = at_rest();
@@ -376,6 +499,9 @@ fn nothing_can_be_demanded_once_the_controller_has_lost_its_disk() {
     play.chapter(Chapter::Ended);
     play.holds();
     assert!(play.judge.is_blind());
+    let unsettled = play.judge.unsettled();
+    assert_eq!((unsettled.len(), unsettled[0].kind), (1, "metadata-lost"));
+    assert_eq!(unsettled[0].excuse, Some("the controller lost its disk"));
 }
 
 #[test]

@@ -1,0 +1,210 @@
+//! What each scenario makes of a seed: a cluster, a storm, a load.
+
+use std::time::Duration;
+
+use model::config::Acks;
+use model::protocol::Protocol;
+use rand::Rng;
+use rand::seq::SliceRandom;
+use sim::cluster::Cluster;
+use sim::dice::{Dice, Draw};
+use sim::fault::{Fault, Sight, Strike, Target, When};
+
+use super::clients::Clients;
+use crate::load::Load;
+use crate::storm::{Family, Intensity, Storm};
+
+/// A plan without its frame.
+pub(super) struct Sketch {
+    pub(super) cluster: Cluster,
+    pub(super) storm: Weather,
+    pub(super) load: Load,
+    pub(super) length: Duration,
+}
+
+/// Storms may depend on the cluster as it is after the overrides.
+pub(super) enum Weather {
+    Drawn(Intensity),
+    Written(Storm),
+}
+
+/// How long most scenarios last.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The cluster that Kafka recommends (mission 9), with six partitions and two producers.
+fn recommended() -> Cluster {
+    Cluster::of(3).replication_factor(3).min_isr(2).partitions(6).producers(2).consumers(1).acks(Acks::All)
+}
+
+pub(super) fn reference(families: &[Family]) -> Sketch {
+    Sketch {
+        cluster: recommended(),
+        storm: Weather::Drawn(Intensity::of(12, MINUTE, families)),
+        load: Load::default(),
+        length: MINUTE,
+    }
+}
+
+pub(super) fn with_acks(acks: Acks) -> Sketch {
+    let mut sketch = reference(&[Family::Crashes, Family::Partitions, Family::Pauses]);
+    sketch.cluster = sketch.cluster.acks(acks);
+    sketch
+}
+
+pub(super) fn everything(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("everything", "cluster"));
+    let brokers = draw.gen_range(1..=5);
+    let replicas = draw.gen_range(1..=brokers.min(4));
+    let min_isr = draw.gen_range(1..=replicas);
+    let acks = [Acks::All, Acks::All, Acks::All, Acks::Leader, Acks::None][draw.gen_range(0..5)];
+    let cluster = Cluster::of(brokers)
+        .replication_factor(replicas as u16)
+        .min_isr(min_isr)
+        .partitions(draw.gen_range(1..=8))
+        .producers(draw.gen_range(1..=3))
+        .consumers(draw.gen_range(1..=2))
+        .acks(acks)
+        .unclean_leader_election(draw.gen_bool(0.2))
+        .property("log.segment.bytes", [4_096, 65_536, 1_048_576][draw.gen_range(0..3)]);
+    let load = Load { rate: draw.gen_range(10..=150), keys: [0, 1, 16][draw.gen_range(0..3)], ..Load::default() };
+    let cluster = Clients::draw(dice).told(cluster);
+    Sketch { cluster, storm: Weather::Drawn(Intensity::swarm(24, MINUTE)), load, length: MINUTE }
+}
+
+/// Producers that never send anything twice, where answers get lost.
+pub(super) fn at_most_once(dice: Dice) -> Sketch {
+    let mut sketch = reference(&[Family::Crashes, Family::Partitions, Family::Pauses, Family::Weather]);
+    sketch.cluster = Clients { retries: 0, ..Clients::draw(dice) }.told(sketch.cluster);
+    sketch
+}
+
+/// So many brokers go that too few in-sync replicas are left, for longer than anybody waits; and return.
+pub(super) fn refused_writes(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("refused writes", "storm"));
+    let min_isr = draw.gen_range(2..=3);
+    let clients = Clients::hasty(dice);
+    let cluster = clients.told(recommended().min_isr(min_isr)).property("replica.lag.time.max.ms", 5_000);
+    let mut strikes = Vec::new();
+    // The second time others go, or the same.
+    for nth in 0..2 {
+        let begins = Duration::from_secs_f64(draw.gen_range(2.0..6.0) + 30.0 * f64::from(nth));
+        for broker in shuffled(&mut draw, cluster.broker_ids().collect()).into_iter().take(4 - min_isr as usize) {
+            let at = begins + Duration::from_secs_f64(draw.gen_range(0.0..2.0));
+            let lasts = Duration::from_secs_f64(draw.gen_range(14.0..20.0));
+            let broker = Target::from(broker);
+            let (fault, end) = match draw.gen_range(0..4) {
+                0 => (Fault::Pause(broker, lasts), None),
+                1 => (Fault::Isolate(broker), Some(Fault::Mend { between: vec![broker], and: vec![Target::Everyone] })),
+                _ => (Fault::Crash(broker), Some(Fault::Start(broker))),
+            };
+            strikes.push(Strike::at(at, fault));
+            strikes.extend(end.map(|end| Strike::at(at + lasts, end)));
+        }
+    }
+    Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load: Load::default(), length: MINUTE }
+}
+
+/// Destroys some brokers for good, and never the last one: at once, or one after another.
+pub(super) fn n_minus_1(dice: Dice) -> Sketch {
+    let (brokers, doomed) = cell(dice.seed(), |brokers| brokers - 1);
+    let at_once = dice.draw(&("destroyed", "how")).gen_bool(0.5);
+    destroyed(dice, brokers, doomed, !at_once, |_| None)
+}
+
+/// Destroys any number of brokers for good and at once, after the last record was written.
+pub(super) fn cliff(dice: Dice) -> Sketch {
+    let (brokers, doomed) = cell(dice.seed(), |brokers| brokers);
+    destroyed(dice, brokers, doomed, false, |first| Some(first - Duration::from_millis(500)))
+}
+
+/// The cell of this seed in the table of one to five brokers by how many of them are destroyed, from 0 to `most`: any
+/// run of seeds as long as the table has all of its cells.
+fn cell(seed: u64, most: fn(u32) -> u32) -> (u32, u32) {
+    let cells: Vec<(u32, u32)> =
+        (1..=5).flat_map(|brokers| (0..=most(brokers)).map(move |doomed| (brokers, doomed))).collect();
+    cells[(seed % cells.len() as u64) as usize]
+}
+
+fn destroyed(
+    dice: Dice,
+    brokers: u32,
+    doomed: u32,
+    one_by_one: bool,
+    load_ends: fn(Duration) -> Option<Duration>,
+) -> Sketch {
+    let mut draw = dice.draw(&("destroyed", "whom"));
+    let cluster = Cluster::of(brokers).replication_factor(brokers as u16).min_isr(1).partitions(brokers);
+    let order = shuffled(&mut draw, cluster.broker_ids().collect());
+    let first = Duration::from_secs_f64(draw.gen_range(2.0..4.0));
+    let gap = if one_by_one { draw.gen_range(0.5..15.0) } else { 0.0 };
+    let strikes = order.into_iter().take(doomed as usize).enumerate();
+    let strikes = strikes.map(|(nth, broker)| {
+        Strike::at(first + Duration::from_secs_f64(gap * nth as f64), Fault::Destroy(broker.into()))
+    });
+    let storm = Weather::Written(Storm::of(strikes.collect()));
+    // A light load: what is asked is who still has it. With keys, so that every partition has some of it by then: without,
+    // a producer stays with one partition until it has filled a batch.
+    let load = Load { rate: 50, keys: 32, ends: load_ends(first) };
+    let length = first + Duration::from_secs_f64(gap * f64::from(doomed)) + Duration::from_secs(12);
+    Sketch { cluster: cluster.producers(1).consumers(1).acks(Acks::All), storm, load, length }
+}
+
+fn shuffled<T>(draw: &mut Draw, mut list: Vec<T>) -> Vec<T> {
+    list.shuffle(draw);
+    list
+}
+
+pub(super) fn unclean_election(_: Dice) -> Sketch {
+    let families = [Family::Crashes, Family::Crashes, Family::PowerLosses, Family::Partitions];
+    let mut sketch = reference(&families);
+    sketch.cluster = sketch.cluster.min_isr(1).unclean_leader_election(true).property("replica.lag.time.max.ms", 5_000);
+    sketch
+}
+
+pub(super) fn rolling_restart(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("rolling", "restart"));
+    let cluster = recommended();
+    let mut strikes = Vec::new();
+    let mut at = Duration::from_secs(2);
+    for broker in cluster.broker_ids() {
+        strikes.push(Strike::at(at, Fault::Terminate(broker.into())));
+        at += Duration::from_secs_f64(draw.gen_range(3.0..6.0));
+        strikes.push(Strike::at(at, Fault::Start(broker.into())));
+        at += Duration::from_secs_f64(draw.gen_range(8.0..12.0));
+    }
+    Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load: Load::default(), length: MINUTE }
+}
+
+pub(super) fn many_partitions(_: Dice) -> Sketch {
+    let cluster = Cluster::of(5)
+        .topic("orders", 16, 3, &[("min.insync.replicas", "2")])
+        .topic("payments", 12, 3, &[("min.insync.replicas", "2")])
+        .topic("clicks", 10, 2, &[])
+        .topic("audit", 2, 5, &[("min.insync.replicas", "3")])
+        .producers(3)
+        .consumers(2);
+    let families = [Family::Crashes, Family::Pauses, Family::Partitions, Family::Weather];
+    Sketch {
+        cluster,
+        storm: Weather::Drawn(Intensity::of(10, MINUTE, &families)),
+        load: Load::default(),
+        length: MINUTE,
+    }
+}
+
+/// The leader dies; whoever cuts its log upon following the next one leads soon after, because that one dies, too.
+pub(super) fn canary(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("canary", "times"));
+    let first = Duration::from_millis(draw.gen_range(3_000..6_000));
+    let upon_truncation = |after| When::Ambush { on: Sight::Truncated, skip: 0, after: Duration::from_micros(after) };
+    let storm = Storm::of(vec![
+        Strike::at(first, Fault::Crash(Target::Leader(0))),
+        Strike { when: upon_truncation(0), fault: Fault::Crash(Target::Leader(0)) },
+    ]);
+    Sketch {
+        cluster: recommended().partitions(1).min_isr(1).protocol(Protocol::KAFKA_0_10),
+        storm: Weather::Written(storm),
+        load: Load { rate: 200, ..Load::default() },
+        length: Duration::from_secs(30),
+    }
+}
