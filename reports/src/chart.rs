@@ -115,10 +115,10 @@ fn draw_distribution(area: &Area<'_>, title: &str, axis: &str, curves: &[&Curve]
 fn draw_cliff(area: &Area<'_>, title: &str, edges: &[&Edge]) -> Result<(), Failure> {
     draw_title(area, title)?;
     let most = edges.iter().flat_map(|edge| &edge.cells).map(|cell| cell.destroyed).max().unwrap_or(1).max(1);
-    // Lines that share a value run side by side instead of hiding each other.
-    let apart = 0.016;
+    // Points that share a value stand side by side instead of hiding each other; the value itself is never moved.
+    let aside = |place: usize| (place as f64 - (edges.len() as f64 - 1.0) / 2.0) * 0.07;
     let brokers = Axis { low: -0.3, high: f64::from(most) + 0.3, marks: (0..=most).map(f64::from).collect() };
-    let mut chart = frame(area).build_cartesian_2d(brokers, shares(apart * edges.len() as f64))?;
+    let mut chart = frame(area).build_cartesian_2d(brokers, shares(0.03))?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -133,11 +133,12 @@ fn draw_cliff(area: &Area<'_>, title: &str, edges: &[&Edge]) -> Result<(), Failu
         .light_line_style(TRANSPARENT)
         .draw()?;
     let mut legend = Vec::new();
-    for (place, edge) in edges.iter().enumerate() {
+    // The longest line lies at the bottom, so that of each the part is seen that is its own.
+    for (place, edge) in edges.iter().enumerate().rev() {
         let style = colour(ink::SERIES[place % ink::SERIES.len()]);
         let point = |cell: &Cell| {
             let share = cell.lossy as f64 / cell.runs.max(1) as f64;
-            (f64::from(cell.destroyed), share + apart * place as f64)
+            (f64::from(cell.destroyed) + aside(place), share)
         };
         let points: Vec<(f64, f64)> = edge.cells.iter().map(point).collect();
         // No line across a number of brokers of which there was no run: it would tell of what nobody saw.
@@ -148,6 +149,7 @@ fn draw_cliff(area: &Area<'_>, title: &str, edges: &[&Edge]) -> Result<(), Failu
         let runs: u64 = edge.cells.iter().map(|cell| cell.runs).sum();
         legend.push((style, format!("RF {}", edge.replicas), format!("{} runs", grouped(runs))));
     }
+    legend.reverse();
     draw_legend(area, &legend)
 }
 
