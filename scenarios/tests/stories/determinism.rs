@@ -1,5 +1,6 @@
 //! The same plan gives the same digest: alone, after other runs, in another thread, with and without the trace.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +38,33 @@ fn the_same_seed_gives_the_same_digest_for_200_seeds_in_one_thread_and_in_two() 
     different.sort_unstable();
     different.dedup();
     assert_eq!(different.len(), forth.len(), "different seeds give different runs");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_digest_for_200_seeds_in_two_processes() {
+    let own: Vec<String> = (0..200).map(|seed| told(seed, &run(&plan(seed)).digest)).collect();
+    let myself = std::env::current_exe().expect("this test has a file");
+    let other = Command::new(myself)
+        .args(["--ignored", "--exact", "--nocapture", "determinism::the_digests_of_200_seeds_told_to_another_process"])
+        .output()
+        .expect("this test can be run again");
+    let said = String::from_utf8_lossy(&other.stdout);
+    let theirs: Vec<&str> = said.lines().filter(|line| line.starts_with(TOLD)).collect();
+    assert_eq!(theirs, own);
+}
+
+#[test]
+#[ignore = "only speaks: another test runs it in a process of its own"]
+fn the_digests_of_200_seeds_told_to_another_process() {
+    println!();
+    (0..200).for_each(|seed| println!("{}", told(seed, &run(&plan(seed)).digest)));
+}
+
+/// How a digest is told from one process to another.
+const TOLD: &str = "digest of seed";
+
+fn told(seed: u64, digest: &str) -> String {
+    format!("{TOLD} {seed}: {digest}")
 }
 
 #[test]
