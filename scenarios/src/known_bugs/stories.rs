@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::event::Event;
+use model::names::BrokerId;
 
 use crate::World;
 use crate::scripted::other_servers;
@@ -43,14 +44,7 @@ pub fn the_next_leader_dies_while_the_others_truncate(w: &mut World) {
 /// T6: a leader that is cut off from all other servers goes on appending for its clients, and comes back to a cluster
 /// that has another leader.
 pub fn a_zombie_leader_returns(w: &mut World) {
-    w.produce(5);
-    let zombie = w.leader();
-    for other in other_servers(w, zombie) {
-        w.cut(zombie, other);
-    }
-    w.send(5);
-    w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
-    w.heal_network();
+    replace_the_leader_behind_its_back(w);
     w.produce(5);
     w.quiet();
 }
@@ -58,6 +52,19 @@ pub fn a_zombie_leader_returns(w: &mut World) {
 /// A former leader has just cut what nobody else had, and written what the new leader has, when its power goes before
 /// any of it was synced. Its disk may give the cut records back.
 pub fn a_cut_follower_loses_its_power(w: &mut World) {
+    let zombie = replace_the_leader_behind_its_back(w);
+    w.until(|fact| seen::truncated(fact) && fact.node == Some(zombie.into()));
+    w.send(5);
+    w.until(|fact| fact.node == Some(zombie.into()) && matches!(fact.event(), Some(Event::AppendedAsFollower { .. })));
+    w.power_off(zombie);
+    w.restart(zombie);
+    w.produce(5);
+    w.quiet();
+}
+
+/// A leader that is cut off from all other servers takes records on, until another leads. It comes back with a tail that
+/// nobody else has.
+fn replace_the_leader_behind_its_back(w: &mut World) -> BrokerId {
     w.produce(5);
     let zombie = w.leader();
     for other in other_servers(w, zombie) {
@@ -66,13 +73,7 @@ pub fn a_cut_follower_loses_its_power(w: &mut World) {
     w.send(5);
     w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
     w.heal_network();
-    w.until(|fact| seen::truncated(fact) && fact.node == Some(zombie.into()));
-    w.send(5);
-    w.until(|fact| fact.node == Some(zombie.into()) && matches!(fact.event(), Some(Event::AppendedAsFollower { .. })));
-    w.power_off(zombie);
-    w.restart(zombie);
-    w.produce(5);
-    w.quiet();
+    zombie
 }
 
 /// The follower that will lead next stands still while more is written, and the leader dies before it goes on.
