@@ -11,9 +11,9 @@ use bytes::Bytes;
 use crate::disk::{Disk, DiskError};
 use crate::names::EndOffset;
 
-/// Text that is no checkpoint. Whoever reads one goes on as if there were none (L9).
+/// Content that no such file has. Whoever reads a checkpoint goes on as if there were none (L9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("malformed checkpoint: {0}")]
+#[error("malformed file: {0}")]
 pub struct Malformed(pub &'static str);
 
 /// Replaces the file at `path`: writes beside it, syncs, renames, syncs the directory.

@@ -10,6 +10,7 @@ pub mod builder;
 pub mod checkpoint;
 pub mod epochs;
 pub mod folder;
+pub mod index;
 #[expect(clippy::module_inception, reason = "the room is named after the thing that the others only serve")]
 mod log;
 mod read;

@@ -5,6 +5,7 @@ mod batches;
 mod checkpoints;
 pub(crate) mod disk;
 mod epochs;
+mod indexes;
 mod programs;
 mod reads;
 mod recoveries;
