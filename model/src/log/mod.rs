@@ -13,6 +13,7 @@ pub mod folder;
 pub mod index;
 #[expect(clippy::module_inception, reason = "the room is named after the thing that the others only serve")]
 mod log;
+pub mod producers;
 mod read;
 pub mod record;
 mod recovery;
@@ -29,6 +30,7 @@ pub use builder::BatchBuilder;
 pub use epochs::EpochCache;
 pub use folder::LogFolder;
 pub use log::{Log, LogConfig, remove_directory};
+pub use producers::Producers;
 pub use read::{OutOfRange, Span};
 pub use record::{Header, Record, Records};
 pub use recovery::{Loading, Recovery};

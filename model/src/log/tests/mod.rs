@@ -6,6 +6,7 @@ mod checkpoints;
 pub(crate) mod disk;
 mod epochs;
 mod indexes;
+mod producers;
 mod programs;
 mod reads;
 mod recoveries;
