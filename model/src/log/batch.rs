@@ -247,6 +247,7 @@ impl Batch {
 #[derive(Clone, Debug)]
 pub struct Batches {
     rest: Bytes,
+    more: std::vec::IntoIter<Bytes>,
     broken: bool,
 }
 
@@ -254,13 +255,28 @@ impl Batches {
     /// The batches of `bytes`.
     #[must_use]
     pub fn new(bytes: Bytes) -> Self {
-        Self { rest: bytes, broken: false }
+        Self { rest: bytes, more: Vec::new().into_iter(), broken: false }
     }
 
-    /// What has not been taken yet: nothing, a torn tail, or what is no batch.
+    /// The batches of bytes that lie in pieces. Only one that lies in several of them is copied.
+    pub(super) fn of(pieces: Vec<Bytes>) -> Self {
+        Self { rest: Bytes::new(), more: pieces.into_iter(), broken: false }
+    }
+
+    /// What has not been taken yet: nothing, a torn tail, or what is no batch; of bytes in pieces, what has been looked at.
     #[must_use]
     pub fn rest(&self) -> &Bytes {
         &self.rest
+    }
+
+    /// More bytes, behind a batch that has only begun. `false` if there are none.
+    fn go_on(&mut self) -> bool {
+        let Some(piece) = self.more.next() else { return false };
+        self.rest = match self.rest.is_empty() {
+            true => piece,
+            false => [&self.rest[..], &piece[..]].concat().into(),
+        };
+        true
     }
 }
 
@@ -271,9 +287,15 @@ impl Iterator for Batches {
         if self.broken {
             return None;
         }
-        let next = Batch::split_first(&mut self.rest).transpose();
-        self.broken = matches!(next, Some(Err(_)));
-        next
+        loop {
+            match Batch::split_first(&mut self.rest).transpose() {
+                None if self.go_on() => {}
+                next => {
+                    self.broken = matches!(next, Some(Err(_)));
+                    return next;
+                }
+            }
+        }
     }
 }
 
