@@ -18,6 +18,7 @@ mod read;
 pub mod record;
 mod recovery;
 mod segment;
+pub mod snapshots;
 mod truncate;
 pub mod varint;
 

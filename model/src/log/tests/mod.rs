@@ -10,6 +10,7 @@ mod producers;
 mod programs;
 mod reads;
 mod recoveries;
+mod snapshots;
 mod truncations;
 
 use bytes::{Bytes, BytesMut};
