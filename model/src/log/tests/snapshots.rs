@@ -146,3 +146,13 @@ fn a_truncated_log_and_one_that_begins_later_lose_what_they_cannot_use() {
     assert_eq!(left(|disk| snapshots::remove_all(disk, DIRECTORY)), [0; 0]);
     assert_eq!(left(|disk| snapshots::remove(disk, DIRECTORY, EndOffset(5))), [2, 4, 6, 8], "it is not there");
 }
+
+#[test]
+fn a_snapshot_that_goes_with_its_segment_is_only_renamed() {
+    let mut disk = with(&[2]);
+    for _ in 0..2 {
+        snapshots::discard(&mut disk, DIRECTORY, EndOffset(2)).expect("works, and once more");
+        assert_eq!(disk.paths(), ["t1-0/00000000000000000002.snapshot.deleted"]);
+    }
+    assert_eq!(ends(&mut disk), [0; 0]);
+}
