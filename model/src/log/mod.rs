@@ -8,6 +8,7 @@ mod append;
 pub mod batch;
 pub mod builder;
 pub mod checkpoint;
+pub mod compaction;
 pub mod epochs;
 pub mod folder;
 pub mod index;

@@ -3,6 +3,7 @@
 mod appends;
 mod batches;
 mod checkpoints;
+mod compaction;
 pub(crate) mod disk;
 mod epochs;
 mod indexes;
