@@ -3,6 +3,7 @@
 mod appends;
 mod batches;
 mod checkpoints;
+mod compaction;
 pub(crate) mod disk;
 mod epochs;
 mod indexes;
@@ -10,6 +11,7 @@ mod producers;
 mod programs;
 mod reads;
 mod recoveries;
+mod snapshots;
 mod truncations;
 
 use bytes::{Bytes, BytesMut};
