@@ -4,7 +4,7 @@
 //! are written in place. This file must not know segments or the log; who reads on from where a snapshot ends does.
 
 use super::producers::Producers;
-use super::segment::DELETED;
+use super::files::DELETED;
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, Offset};
 
@@ -162,6 +162,17 @@ pub fn remove(disk: &mut dyn Disk, directory: &str, end: EndOffset) -> Result<()
 pub fn discard(disk: &mut dyn Disk, directory: &str, end: EndOffset) -> Result<(), DiskError> {
     let path = path(directory, end);
     match disk.rename(&path, &format!("{path}{DELETED}")) {
+        Ok(()) | Err(DiskError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a snapshot that was [discarded](discard), if it is there.
+///
+/// # Errors
+/// Whatever else the disk says.
+pub fn remove_discarded(disk: &mut dyn Disk, directory: &str, end: EndOffset) -> Result<(), DiskError> {
+    match disk.remove(&format!("{}{DELETED}", path(directory, end))) {
         Ok(()) | Err(DiskError::NotFound) => Ok(()),
         Err(error) => Err(error),
     }
