@@ -41,11 +41,15 @@ pub enum Filled {
 }
 
 impl OffsetMap {
-    /// An empty map for what is dirty from `first_dirty` on, as large as `log.cleaner.dedupe.buffer.size` and
-    /// `log.cleaner.io.buffer.load.factor` allow. Holds one key at least, so that every round gets on.
+    /// How many keys `log.cleaner.dedupe.buffer.size` and `log.cleaner.io.buffer.load.factor` allow.
     #[must_use]
-    pub fn new(first_dirty: EndOffset, buffer_bytes: u64, load_factor: f64) -> Self {
-        let keys_max = ((buffer_bytes / BYTES_PER_KEY) as f64 * load_factor) as usize;
+    pub fn keys_in(buffer_bytes: u64, load_factor: f64) -> usize {
+        ((buffer_bytes / BYTES_PER_KEY) as f64 * load_factor) as usize
+    }
+
+    /// An empty map for what is dirty from `first_dirty` on. Holds one key at least, so that every round gets on.
+    #[must_use]
+    pub fn new(first_dirty: EndOffset, keys_max: usize) -> Self {
         Self { latest: BTreeMap::new(), keys_max: keys_max.max(1), start: first_dirty, end: first_dirty }
     }
 

@@ -35,7 +35,7 @@ pub(crate) mod tests;
 pub use append::{AppendError, Appended, Replicated};
 pub use batch::{Batch, BatchId, Batches, CorruptBatch};
 pub use builder::BatchBuilder;
-pub use cleaning::CleanedBatch;
+pub use cleaning::{CleanedBatch, Cleaning, Progress};
 pub use config::LogConfig;
 pub use epochs::EpochCache;
 pub use folder::LogFolder;

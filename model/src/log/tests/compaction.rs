@@ -33,7 +33,7 @@ fn from_producer(base: u64, pairs: &[Pair], (id, epoch, sequence): (i64, i16, i3
 }
 
 fn map_of(batches: &[Batch], end: u64) -> OffsetMap {
-    let mut map = OffsetMap::new(EndOffset::ZERO, 24_000, 0.9);
+    let mut map = OffsetMap::new(EndOffset::ZERO, 900);
     let filled = map.fill(batches.iter().cloned().map(Ok), EndOffset(end)).expect("sound");
     assert_eq!((filled, map.end()), (Filled::Whole, EndOffset(end)));
     map
@@ -172,7 +172,7 @@ fn a_full_map_ends_before_the_batch_that_did_not_fit_and_nothing_above_is_taken_
         keyed(2, &[(Some("a"), Some("2")), (Some("c"), Some("2")), (Some("d"), Some("2"))]),
         keyed(5, &[(None, Some("x")), (Some("d"), Some("3"))]),
     ];
-    let mut map = OffsetMap::new(EndOffset::ZERO, 24 * 4, 0.9);
+    let mut map = OffsetMap::new(EndOffset::ZERO, OffsetMap::keys_in(24 * 4, 0.9));
     assert_eq!(map.fill(log.iter().cloned().map(Ok), EndOffset(7)), Ok(Filled::Full));
     assert_eq!((map.keys(), map.end()), (3, EndOffset(2)));
     let nobody = Producers::default();
@@ -187,7 +187,7 @@ fn what_is_clean_already_is_not_in_the_map_but_yields_to_what_is() {
         keyed(0, &[(Some("a"), Some("1")), (Some("b"), Some("1"))]),
         keyed(2, &[(Some("c"), Some("1")), (Some("a"), Some("2"))]),
     ];
-    let mut map = OffsetMap::new(EndOffset(3), 24_000, 0.9);
+    let mut map = OffsetMap::new(EndOffset(3), 900);
     map.fill(log.iter().cloned().map(Ok), EndOffset(9)).expect("sound");
     assert_eq!((map.keys(), map.end()), (1, EndOffset(9)), "a gap at the end of a segment is covered, too");
     assert_eq!(read(&rewritten(retain(&log[0], &map, &Producers::default(), NOW))), read(&log[0])[1..]);
@@ -283,7 +283,7 @@ fn clean(
     now_ms: i64,
 ) -> (Segments, EndOffset) {
     let upper_bound = log.iter().flatten().last().map_or(EndOffset::ZERO, Batch::end);
-    let mut map = OffsetMap::new(first_dirty, 24 * keys_max, 1.0);
+    let mut map = OffsetMap::new(first_dirty, keys_max as usize);
     for (nth, segment) in log.iter().enumerate() {
         let next = log.get(nth + 1).map_or(upper_bound, |next| next[0].base_offset().bound());
         if next > first_dirty && map.fill(segment.iter().cloned().map(Ok), next) == Ok(Filled::Full) {
