@@ -80,6 +80,14 @@ pub trait Disk {
     /// [`DiskError::NotFound`] if there is no such file, or as for [`Disk::create`].
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError>;
 
+    /// Gives a directory of the log directory another name there, in one step, with everything below it. Open files stay
+    /// good. Not durable before [`Disk::sync_dir`] of `""`, which need not be followed by one of the directory itself.
+    ///
+    /// # Errors
+    /// [`DiskError::NotFound`] if there is no file below `from`; [`DiskError::Io`], and nothing changed, if there is one
+    /// at or below `to` or if either is not directly in the log directory; or as for [`Disk::create`].
+    fn rename_dir(&mut self, from: &str, to: &str) -> Result<(), DiskError>;
+
     /// Removes a file. Not durable before [`Disk::sync_dir`].
     ///
     /// # Errors

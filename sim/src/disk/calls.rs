@@ -121,6 +121,17 @@ impl Disk for SimDisk {
         }
     }
 
+    fn rename_dir(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        let turn = self.enter(Kind::Change)?;
+        self.charge_metadata(from);
+        let renamed = self.names.rename_directory(from, to).map(|moved| {
+            for (slot, path) in moved {
+                self.file_mut(slot).path = path;
+            }
+        });
+        turn.end(()).and(renamed)
+    }
+
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
         let turn = self.enter(Kind::Change)?;
         self.charge_metadata(path);

@@ -29,7 +29,7 @@ use rand::RngCore;
 
 use self::file::File;
 pub use self::file::{PAGE, SECTOR};
-use self::names::{Names, Slot};
+use self::names::{NameChange, Names, Slot};
 pub use self::survival::{Fate, FileFate, Image, PageFate};
 pub use self::timings::DiskTimings;
 pub use self::trouble::Side;
@@ -312,9 +312,12 @@ impl fmt::Display for SimDisk {
         }
         for change in self.names.pending() {
             match change {
-                names::NameChange::Linked { path, .. } => writeln!(f, "  pending: create {path}")?,
-                names::NameChange::Moved { from, to, .. } => writeln!(f, "  pending: rename {from} to {to}")?,
-                names::NameChange::Unlinked { path, .. } => writeln!(f, "  pending: remove {path}")?,
+                NameChange::Linked { entry, .. } => writeln!(f, "  pending: create {}", entry.path)?,
+                NameChange::Moved { from, to, .. } => writeln!(f, "  pending: rename {} to {}", from.path, to.path)?,
+                NameChange::Unlinked { entry, .. } => writeln!(f, "  pending: remove {}", entry.path)?,
+                NameChange::DirectoryMoved { from, to, .. } => {
+                    writeln!(f, "  pending: rename directory {from} to {to}")?;
+                }
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! What the disk promises, call by call; `reference` tries it against a plain model, `power` cuts the power.
 
+mod directories;
 mod faults;
 mod power;
 mod reference;
