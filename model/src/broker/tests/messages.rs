@@ -35,7 +35,7 @@ pub(super) fn fenced(id: u32, epoch: BrokerEpoch, fenced: bool) -> MetadataRecor
 
 pub(super) fn topic(min_isr: u32) -> MetadataRecord {
     let config = TopicConfig { min_insync_replicas: Some(min_isr), ..TopicConfig::default() };
-    MetadataRecord::Topic { name: "t".to_owned(), id: TopicId(1), config }
+    MetadataRecord::Topic { name: "t".to_owned(), id: TopicId(1), config: Box::new(config) }
 }
 
 pub(super) fn registration(partition: Partition, leader: u32, isr: &[u32]) -> PartitionRegistration {
