@@ -62,6 +62,15 @@ pub trait Disk {
     /// As for [`Disk::create`].
     fn read(&mut self, file: FileId, at: u64, length: usize) -> Result<Bytes, DiskError>;
 
+    /// The same bytes as [`Disk::read`], as slices of what was appended: a disk that keeps what it was given need not copy
+    /// any.
+    ///
+    /// # Errors
+    /// As for [`Disk::create`].
+    fn read_slices(&mut self, file: FileId, at: u64, length: usize) -> Result<Vec<Bytes>, DiskError> {
+        self.read(file, at, length).map(|bytes| vec![bytes])
+    }
+
     /// Cuts the file down to `length` bytes. Not durable before the next sync.
     ///
     /// # Errors

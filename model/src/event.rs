@@ -9,10 +9,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Acks;
-use crate::log::BatchId;
+use crate::log::{BatchId, CleanedBatch, DeletedSegment, Recovery};
 use crate::metadata::MetadataRecord;
 use crate::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, PartitionEpoch};
-use crate::wire::ErrorCode;
+use crate::wire::{ErrorCode, OffsetSpec};
 
 /// What one record's payload says: its first eight bytes, big endian. Load writes every value once per run, so a value
 /// names a record wherever it turns up.
@@ -343,6 +343,83 @@ pub enum Event {
         /// Leader and ISR of each partition.
         partitions: Vec<(Partition, Option<BrokerId>, Vec<BrokerId>)>,
     },
+    // ---- what becomes of a log on its disk ----
+    /// What a start found and did before it stated [`Event::Opened`] (L46-L56).
+    Recovered {
+        /// The partition.
+        partition: Partition,
+        /// The process before stopped in an orderly way, so nothing was checked.
+        clean: bool,
+        /// What was checked and cut.
+        recovery: Recovery,
+    },
+    /// A replica's log start offset has moved up: what is below is not part of the log any more (L25, L72, L75).
+    LogStartMoved {
+        /// The partition.
+        partition: Partition,
+        /// Log start offset now.
+        start: EndOffset,
+        /// Why.
+        cause: StartCause,
+        /// The high watermark at this moment.
+        high_watermark: EndOffset,
+    },
+    /// Retention took segments out of a replica's log, oldest first (L72).
+    SegmentsDeleted {
+        /// The partition.
+        partition: Partition,
+        /// Each of them.
+        segments: Vec<DeletedSegment>,
+        /// How many bytes the log has left.
+        left_bytes: u64,
+        /// The high watermark at this moment.
+        high_watermark: EndOffset,
+    },
+    /// The cleaner has rewritten part of a replica's log (L77-L83).
+    Cleaned {
+        /// The partition.
+        partition: Partition,
+        /// What is not cleaned yet begins here.
+        first_dirty: EndOffset,
+        /// Every batch that is not what it was, in order.
+        batches: Vec<CleanedBatch>,
+    },
+    /// A leader has answered a DeleteRecords for one partition (L75).
+    DeleteRecordsAnswered {
+        /// The partition.
+        partition: Partition,
+        /// Up to where; `None` was for the high watermark.
+        before: Option<Offset>,
+        /// What was answered.
+        error: ErrorCode,
+        /// The lowest log start offset of all live replicas, where it is known.
+        low_watermark: Option<EndOffset>,
+    },
+    /// A client was answered to a DeleteRecords (L75).
+    RecordsDeleted {
+        /// The partition.
+        partition: Partition,
+        /// The lowest log start offset of all live replicas; none beside an error.
+        low_watermark: Option<EndOffset>,
+        /// What was answered.
+        error: ErrorCode,
+    },
+    /// A client was answered to a ListOffsets (L76).
+    OffsetListed {
+        /// The partition.
+        partition: Partition,
+        /// What was asked for.
+        spec: OffsetSpec,
+        /// The offset that was found, with the timestamp of its record where a timestamp was asked for.
+        found: Option<(EndOffset, Option<i64>)>,
+        /// What was answered.
+        error: ErrorCode,
+    },
+    /// A broker found the directory of a replica that is not its own any more, and has put it aside to be removed.
+    Strayed {
+        /// The directory.
+        directory: String,
+    },
 }
 
 impl Event {
@@ -368,6 +445,13 @@ impl Event {
             | Self::Acked { partition, .. }
             | Self::Sought { partition, .. }
             | Self::Polled { partition, .. }
+            | Self::Recovered { partition, .. }
+            | Self::LogStartMoved { partition, .. }
+            | Self::SegmentsDeleted { partition, .. }
+            | Self::Cleaned { partition, .. }
+            | Self::DeleteRecordsAnswered { partition, .. }
+            | Self::RecordsDeleted { partition, .. }
+            | Self::OffsetListed { partition, .. }
             | Self::Committed { record: MetadataRecord::PartitionChange { partition, .. }, .. } => Some(*partition),
             Self::Committed { record: MetadataRecord::Partition(registration), .. } => Some(registration.partition),
             Self::SendCalled { partition, .. } | Self::SendFailed { partition, .. } => *partition,
@@ -381,9 +465,21 @@ impl Event {
             | Self::Assigned { .. }
             | Self::TopicCreated { .. }
             | Self::TopicRefused { .. }
-            | Self::TopicDescribed { .. } => None,
+            | Self::TopicDescribed { .. }
+            | Self::Strayed { .. } => None,
         }
     }
+}
+
+/// Why a log start offset moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StartCause {
+    /// Segments were deleted by this replica's own retention (L72, L74).
+    Retention,
+    /// A client asked for it, and this replica led (L75).
+    DeleteRecords,
+    /// This replica followed a leader whose log begins there (L25).
+    Leader,
 }
 
 /// Why a consumer's position was set.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{Disk, DiskError};
 use crate::event::Event;
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, Time};
-use crate::wire::{Channel, ConnectionId, Envelope};
+use crate::wire::{Channel, ConnectionId, Envelope, OffsetSpec};
 
 /// Something that is stepped.
 pub trait Machine {
@@ -221,6 +221,24 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Admin: delete the records of a partition below an offset (L75).
+    DeleteRecords {
+        /// Topic by name.
+        topic: String,
+        /// Partition index.
+        partition: u32,
+        /// Up to where; `None` for the high watermark.
+        before: Option<Offset>,
+    },
+    /// Admin: ask the leader of a partition for an offset (L76).
+    ListOffsets {
+        /// Topic by name.
+        topic: String,
+        /// Partition index.
+        partition: u32,
+        /// Which.
+        spec: OffsetSpec,
+    },
 }
 
 /// Work that Kafka hands from one thread to another: each variant is one boundary between locks (R140-R147).
@@ -275,6 +293,16 @@ pub enum Task {
     Fetch {
         /// Which leader's fetcher.
         leader: BrokerId,
+    },
+    /// Log: the next part of a cleaning that was begun (L79, L82).
+    Clean {
+        /// The partition.
+        partition: Partition,
+    },
+    /// Broker: look again whether a DeleteRecords that waits for followers is done (L75).
+    WakeDeleteRecords {
+        /// The partition.
+        partition: Partition,
     },
 }
 

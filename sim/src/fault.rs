@@ -235,6 +235,14 @@ pub enum Sight {
     Polled,
     /// A connection was cut.
     Severed,
+    /// A broker has checked a log after an unclean stop.
+    Recovered,
+    /// A replica's log begins later than it did.
+    LogStartMoved,
+    /// Retention has taken segments out of a log.
+    SegmentsDeleted,
+    /// The cleaner has rewritten part of a log.
+    Cleaned,
 }
 
 impl Strike {
@@ -253,7 +261,7 @@ impl Strike {
 
 impl Sight {
     /// Every kind, for whoever draws one.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::Started,
         Self::Stopped,
         Self::Opened,
@@ -278,6 +286,10 @@ impl Sight {
         Self::SendFailed,
         Self::Polled,
         Self::Severed,
+        Self::Recovered,
+        Self::LogStartMoved,
+        Self::SegmentsDeleted,
+        Self::Cleaned,
     ];
 
     /// Whether the fact is of this kind. What a committed record changed cannot be told from the record alone: for
@@ -306,6 +318,10 @@ impl Sight {
             Event::AppendedAsFollower { .. } => self == Self::Replicated,
             Event::Truncated { .. } | Event::Restarted { .. } => self == Self::Truncated,
             Event::Flushed { .. } => self == Self::Flushed,
+            Event::Recovered { clean, .. } => self == Self::Recovered && !clean,
+            Event::LogStartMoved { .. } => self == Self::LogStartMoved,
+            Event::SegmentsDeleted { .. } => self == Self::SegmentsDeleted,
+            Event::Cleaned { .. } => self == Self::Cleaned,
             Event::Led { .. } => self == Self::Led,
             Event::Followed { .. } => self == Self::Followed,
             Event::IsrKnown { pending, .. } => self == Self::IsrProposed && *pending,
@@ -337,7 +353,11 @@ impl Sight {
             | Event::Sought { .. }
             | Event::TopicCreated { .. }
             | Event::TopicRefused { .. }
-            | Event::TopicDescribed { .. } => false,
+            | Event::TopicDescribed { .. }
+            | Event::DeleteRecordsAnswered { .. }
+            | Event::RecordsDeleted { .. }
+            | Event::OffsetListed { .. }
+            | Event::Strayed { .. } => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use model::config::Acks;
-use model::event::{Event, SeekReason, Value};
+use model::event::{Event, SeekReason, StartCause, Value};
 use model::log::BatchId;
 use model::machine::Command;
 use model::metadata::MetadataRecord;
@@ -104,6 +104,15 @@ fn say_command(to: &mut String, command: &Command) -> fmt::Result {
             write!(to, "is asked to create {name}: {partitions} x {replication_factor}")
         }
         Command::DescribeTopic { name } => write!(to, "is asked about {name}"),
+        Command::DeleteRecords { topic, partition, before: Some(before) } => {
+            write!(to, "is asked to delete what is below {before} of {topic}-{partition}")
+        }
+        Command::DeleteRecords { topic, partition, before: None } => {
+            write!(to, "is asked to delete all of {topic}-{partition} that is committed")
+        }
+        Command::ListOffsets { topic, partition, spec } => {
+            write!(to, "is asked for an offset of {topic}-{partition}: {spec:?}")
+        }
     }
 }
 
@@ -136,6 +145,57 @@ fn say_event(to: &mut String, event: &Event) -> fmt::Result {
         Event::Diverged { partition, shared, end, .. } => {
             write!(to, "is told that {partition} diverges: epoch {shared} ends at {end}")
         }
+        _ => say_storage(to, event),
+    }
+}
+
+fn say_storage(to: &mut String, event: &Event) -> fmt::Result {
+    match event {
+        Event::Recovered { partition, clean: true, .. } => write!(to, "believes {partition} as it was left"),
+        Event::Recovered { partition, recovery, .. } => {
+            let (segments, batches) = (recovery.segments_scanned, recovery.batches_scanned);
+            write!(to, "checked {segments} segments of {partition}, {batches} batches")?;
+            if recovery.bytes_cut > 0 {
+                write!(to, ", cut {} bytes", recovery.bytes_cut)?;
+            }
+            if recovery.segments_dropped > 0 {
+                write!(to, ", dropped {} segments", recovery.segments_dropped)?;
+            }
+            Ok(())
+        }
+        Event::LogStartMoved { partition, start, cause, .. } => {
+            let cause = match cause {
+                StartCause::Retention => "by retention",
+                StartCause::DeleteRecords => "as it was asked to",
+                StartCause::Leader => "as its leader's does",
+            };
+            write!(to, "{partition} begins at {start} now, {cause}")
+        }
+        Event::SegmentsDeleted { partition, segments, .. } => match (segments.first(), segments.last()) {
+            (Some(first), Some(last)) => {
+                write!(to, "deleted {} segments of {partition}, {}..{}", segments.len(), first.base, last.end)
+            }
+            _ => write!(to, "deleted nothing of {partition}"),
+        },
+        Event::Cleaned { partition, first_dirty, batches } => {
+            write!(to, "cleaned {partition} up to {first_dirty}: {} batches are not what they were", batches.len())
+        }
+        Event::DeleteRecordsAnswered { partition, error, .. } => {
+            write!(to, "answers a DeleteRecords of {partition}: {}", error.name())
+        }
+        Event::RecordsDeleted { partition, low_watermark: Some(low), .. } => {
+            write!(to, "is told that {partition} begins at {low} everywhere")
+        }
+        Event::RecordsDeleted { partition, error, .. } => {
+            write!(to, "is told that nothing of {partition} was deleted: {}", error.name())
+        }
+        Event::OffsetListed { partition, spec, found: Some((offset, _)), .. } => {
+            write!(to, "is told {offset} of {partition} for {spec:?}")
+        }
+        Event::OffsetListed { partition, spec, error, .. } => {
+            write!(to, "is told no offset of {partition} for {spec:?}: {}", error.name())
+        }
+        Event::Strayed { directory } => write!(to, "puts {directory} aside: it is nobody's here"),
         _ => say_request_or_life(to, event),
     }
 }

@@ -55,12 +55,9 @@ impl Process {
             let directory = self.image.directory(partition).unwrap_or_default();
             if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {
                 let recovery_point = self.folder.recovery_points.get(&directory).copied().unwrap_or_default();
-                self.open_log(
-                    partition,
-                    directory,
-                    Loading { clean: self.folder.clean, recovery_point, trust: self.own.protocol.trust },
-                    step,
-                )?;
+                let log_start = self.folder.log_starts.get(&directory).copied().unwrap_or_default();
+                let loading = Loading { clean: self.folder.clean, recovery_point, log_start, now: step.now };
+                self.open_log(partition, directory, loading, step)?;
             }
         }
         Ok(())
@@ -78,6 +75,8 @@ impl Process {
             segment_bytes: topic.segment_bytes,
             flush_messages: topic.flush_messages,
             max_message_bytes: u32::try_from(topic.max_message_bytes).unwrap_or(u32::MAX),
+            storage: self.own.protocol.storage,
+            ..LogConfig::default()
         };
         let checkpointed = self.folder.high_watermarks.get(&directory).copied().unwrap_or_default();
         let (log, recovery) = Log::open(step.disk, &directory, config, loading)?;
@@ -229,14 +228,14 @@ impl Process {
             // it is none of this partition's.
             crate::log::remove_directory(step.disk, &directory)?;
         }
-        LogFolder::write_partition_metadata(step.disk, &directory, partition.topic)?;
-        self.folder.high_watermarks.remove(&directory);
-        self.open_log(
-            partition,
-            directory,
-            Loading { clean: true, recovery_point: EndOffset::ZERO, trust: self.own.protocol.trust },
-            step,
+        LogFolder::write_partition_metadata(
+            step.disk,
+            &directory,
+            partition.topic,
+            self.own.protocol.storage.replacing,
         )?;
+        self.folder.high_watermarks.remove(&directory);
+        self.open_log(partition, directory, Loading { clean: true, now: step.now, ..Loading::default() }, step)?;
         Ok(true)
     }
 
@@ -250,7 +249,7 @@ impl Process {
     pub(super) fn truncate(&mut self, partition: Partition, cut: EndOffset, step: &mut Step<'_>) -> Result<(), Stop> {
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
         let from = replica.log.end();
-        replica.log.truncate_to(step.disk, cut)?;
+        replica.log.truncate_to(step.disk, cut, step.now)?;
         let end = replica.log.end();
         let high_watermark_fell = replica.adopt_high_watermark(replica.high_watermark);
         let epoch = replica.epoch();
@@ -262,7 +261,7 @@ impl Process {
         if high_watermark_fell {
             step.effects.note(Event::HighWatermark { partition, epoch, at, leads: false });
         }
-        if self.own.protocol.trust.writes_epochs_at_once() {
+        if self.own.protocol.storage.trust.writes_epochs_at_once() {
             replica.log.write_epochs(step.disk)?;
         } else {
             step.effects.later(Task::WriteEpochs { partition, latest });

@@ -68,7 +68,7 @@ impl Process {
             return Ok(());
         }
         let watermarks = self.replicas.values().map(|replica| (replica.log.directory(), replica.high_watermark));
-        LogFolder::write_high_watermarks(step.disk, watermarks)?;
+        LogFolder::write_high_watermarks(step.disk, watermarks, self.own.protocol.storage.replacing)?;
         Ok(())
     }
 
@@ -78,14 +78,14 @@ impl Process {
             return Ok(());
         }
         let points = self.replicas.values().map(|replica| (replica.log.directory(), replica.log.recovery_point()));
-        LogFolder::write_recovery_points(step.disk, points)?;
+        LogFolder::write_recovery_points(step.disk, points, self.own.protocol.storage.replacing)?;
         Ok(())
     }
 
     /// After a roll: what is in the closed segments goes to disk (L28).
     pub(super) fn flush(&mut self, partition: Partition, upto: EndOffset, step: &mut Step<'_>) -> Result<(), Stop> {
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
-        if let Some(upto) = replica.log.flush(step.disk, upto)? {
+        if let Some(upto) = replica.log.flush(step.disk, upto, step.now)? {
             step.effects.note(Event::Flushed { partition, upto });
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::step::Step;
 use super::waiting::{Bounds, FetchPart, Found, WaitingFetch};
 use super::{Process, standing_in};
 use crate::event::Event;
-use crate::log::Span;
+use crate::log::{Slices, Span};
 use crate::machine::{Stop, Task, Ticket};
 use crate::names::{BrokerEpoch, BrokerId, Partition};
 use crate::replica::{FollowerFetch, Replica, Role};
@@ -227,7 +227,7 @@ impl Process {
             high_watermark: None,
             log_start: None,
             diverging_epoch: None,
-            records: bytes::Bytes::new(),
+            records: Slices::default(),
         };
         let bounds = match part.found {
             Found::Refused(error) => {

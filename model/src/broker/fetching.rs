@@ -356,7 +356,7 @@ impl Process {
         let mut restarted = None;
         if !part.records.is_empty() {
             let recovery_point = replica.log.recovery_point();
-            let replicated = match replica.log.append_as_follower(step.disk, part.records, asked_in) {
+            let replicated = match replica.log.append_as_follower(step.disk, &part.records, asked_in, step.now) {
                 Ok(replicated) => replicated,
                 Err(AppendError::Disk(error)) => return Err(error.into()),
                 Err(AppendError::Corrupt) => {
@@ -411,7 +411,7 @@ impl Process {
             self.truncate(partition, end, step)?;
         } else if start > replica.log.end() {
             let epoch = replica.epoch();
-            replica.log.truncate_fully_and_start_at(step.disk, start)?;
+            replica.log.truncate_fully_and_start_at(step.disk, start, step.now)?;
             replica.adopt_high_watermark(start);
             step.effects.note(Event::Restarted { partition, epoch, start });
             self.write_recovery_points(step)?;

@@ -110,9 +110,9 @@ impl Machine for Broker {
 impl Process {
     /// Reads the disk and announces itself (C36, L47, R89).
     fn start(own: Own, chance: Chance, step: &mut Step<'_>) -> Result<Self, Stop> {
-        let folder = LogFolder::open(step.disk)?;
+        let folder = LogFolder::open(step.disk, own.protocol.storage.marker)?;
         if LogFolder::read_node_id(step.disk)? != Some(own.id.0) {
-            LogFolder::write_node_id(step.disk, own.id.0)?;
+            LogFolder::write_node_id(step.disk, own.id.0, own.protocol.storage.replacing)?;
         }
         let previous = folder.previous_broker_epoch;
         step.effects.note(Event::BrokerStarted { previous_broker_epoch: previous });
@@ -240,6 +240,7 @@ impl Process {
             Task::Flush { partition, upto } => return self.flush(partition, upto, step),
             Task::WriteEpochs { partition, .. } => return self.write_epochs(partition, step),
             Task::Fetch { leader } => self.fetch_from(leader, step),
+            Task::Clean { .. } | Task::WakeDeleteRecords { .. } => {}
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use super::Process;
 use super::rpc::{Backoff, Outstanding};
 use super::step::Step;
-use crate::log::Batches;
 use crate::log::record::Record;
 use crate::machine::{Severed, Task};
 use crate::metadata::MetadataRecord;
@@ -57,7 +56,7 @@ impl Observer {
     /// go on where the one before ended, nothing is taken. `false` if there was one.
     fn take_in(&mut self, part: FetchPartitionResponse) -> bool {
         let committed = part.high_watermark.unwrap_or_default();
-        for batch in Batches::new(part.records) {
+        for batch in part.records.batches() {
             let Ok(batch) = batch else { return false };
             if !batch.is_valid() || batch.base_offset().bound() > self.fetched {
                 return false;

@@ -100,7 +100,7 @@ impl Process {
             Err(_) => return Ok(Err(ErrorCode::CorruptMessage)),
         };
         let recovery_point = replica.log.recovery_point();
-        let appended = match replica.log.append_as_leader(step.disk, &batch, epoch) {
+        let appended = match replica.log.append_as_leader(step.disk, &batch, epoch, step.now) {
             Ok(appended) => appended,
             Err(AppendError::Disk(error)) => return Err(error.into()),
             Err(AppendError::Corrupt) => return Ok(Err(ErrorCode::CorruptMessage)),

@@ -18,7 +18,7 @@ impl Process {
                 bound(replica, request.fetcher, asked.spec).map(|bound| (bound, replica.leader_epoch))
             });
             let (error, (offset, leader_epoch)) = split(found);
-            ListOffsetsPartitionResponse { partition: asked.partition, error, offset, leader_epoch }
+            ListOffsetsPartitionResponse { partition: asked.partition, error, offset, timestamp: None, leader_epoch }
         };
         let partitions = request.partitions.iter().map(answer).collect();
         self.respond(reply, Response::ListOffsets(ListOffsetsResponse { partitions }), step);
@@ -91,6 +91,7 @@ fn bound(replica: &Replica, fetcher: Fetcher, spec: OffsetSpec) -> Result<EndOff
             Err(ErrorCode::OffsetNotAvailable)
         }
         (OffsetSpec::Latest, Fetcher::Consumer) => Ok(replica.high_watermark),
+        (OffsetSpec::MaxTimestamp | OffsetSpec::Timestamp(_), _) => Err(ErrorCode::UnknownServerError),
     }
 }
 

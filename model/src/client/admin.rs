@@ -135,7 +135,9 @@ impl Admin {
             | Command::Flush
             | Command::Assign { .. }
             | Command::Seek { .. }
-            | Command::SeekToBeginning => return,
+            | Command::SeekToBeginning
+            | Command::DeleteRecords { .. }
+            | Command::ListOffsets { .. } => return,
         };
         self.submitted += 1;
         let call = Call {

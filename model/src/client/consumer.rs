@@ -87,7 +87,12 @@ impl Consumer {
             }
             Command::SeekToBeginning => self.assignment.seek_to_beginning(),
             // Not for a consumer.
-            Command::Send { .. } | Command::Flush | Command::CreateTopic { .. } | Command::DescribeTopic { .. } => {}
+            Command::Send { .. }
+            | Command::Flush
+            | Command::CreateTopic { .. }
+            | Command::DescribeTopic { .. }
+            | Command::DeleteRecords { .. }
+            | Command::ListOffsets { .. } => {}
         }
     }
 
@@ -148,7 +153,7 @@ impl Consumer {
                     polling: self.protocol.polling,
                 };
                 let partition = answer.partition;
-                let read = rules.read(answer.records, &mut fetching.position, |records| {
+                let read = rules.read(&answer.records, &mut fetching.position, |records| {
                     effects.note(Event::Polled { partition, records, from });
                 });
                 if read.is_err() {

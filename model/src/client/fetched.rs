@@ -1,11 +1,9 @@
 //! Takes the records out of what a broker served, and moves the position over them (K4, K10-K12). It knows no request
 //! and no state.
 
-use bytes::Bytes;
-
 use super::position::Position;
 use crate::event::Value;
-use crate::log::{Batch, CorruptBatch};
+use crate::log::{Batch, CorruptBatch, Slices};
 use crate::names::Offset;
 use crate::protocol::Polling;
 
@@ -28,18 +26,14 @@ impl Rules {
     /// [`CorruptBatch`] at the first batch that is none; what came before it was handed out.
     pub(super) fn read(
         self,
-        mut served: Bytes,
+        served: &Slices,
         position: &mut Position,
         mut hand_out: impl FnMut(Vec<(Offset, Value)>),
     ) -> Result<(), CorruptBatch> {
         let mut polled = Vec::new();
         let mut outcome = Ok(());
-        loop {
-            match Batch::split_first(&mut served) {
-                Ok(None) => break,
-                Ok(Some(batch)) => outcome = self.read_batch(&batch, position, &mut polled, &mut hand_out),
-                Err(corrupt) => outcome = Err(corrupt),
-            }
+        for batch in served.batches() {
+            outcome = batch.and_then(|batch| self.read_batch(&batch, position, &mut polled, &mut hand_out));
             if outcome.is_err() {
                 break;
             }

@@ -3,14 +3,12 @@
 //! One event's records are one batch, and a batch counts once it is synced. With a quorum only that will change: then a
 //! batch counts once a majority has synced it. This file must not know what the records mean.
 
-use bytes::Bytes;
-
 use crate::disk::{Disk, DiskError};
-use crate::log::{AppendError, Batch, BatchBuilder, Batches, Loading, Log, LogConfig};
+use crate::log::{AppendError, Batch, BatchBuilder, Loading, Log, LogConfig, Slices};
 use crate::machine::Stop;
 use crate::metadata::MetadataRecord;
 use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
-use crate::protocol::Trust;
+use crate::protocol::Storage;
 use crate::wire::{DivergingEpoch, ErrorCode, FetchPartition};
 
 /// Kafka's name for the directory of `__cluster_metadata-0`.
@@ -43,7 +41,7 @@ pub(super) struct Loaded {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     /// Whole batches; empty if there is nothing new.
-    Records(Bytes),
+    Records(Slices),
     /// The observer's log is not a prefix of this one.
     Diverging(DivergingEpoch),
     /// There is nothing to read for it.
@@ -65,13 +63,14 @@ impl Journal {
     ///
     /// # Errors
     /// Whatever the disk says; [`DiskError::Io`] if a record cannot be read as one.
-    pub(super) fn open(disk: &mut dyn Disk, segment_bytes: u64) -> Result<(Self, Loaded), Stop> {
+    pub(super) fn open(disk: &mut dyn Disk, segment_bytes: u64, now: Time) -> Result<(Self, Loaded), Stop> {
         let config = LogConfig {
             segment_bytes: segment_bytes.max(SEGMENT_BYTES_MIN),
-            flush_messages: u64::MAX,
             max_message_bytes: u32::MAX,
+            storage: Storage::KAFKA,
+            ..LogConfig::default()
         };
-        let loading = Loading { clean: false, recovery_point: EndOffset::ZERO, trust: Trust::AnyValidBatch };
+        let loading = Loading { now, ..Loading::default() };
         let (log, recovery) = Log::open(disk, DIRECTORY, config, loading)?;
         if recovery.epochs_cut {
             log.write_epochs(disk)?;
@@ -108,14 +107,14 @@ impl Journal {
         records: &[MetadataRecord],
     ) -> Result<Offset, NotAppended> {
         let batch = encode(now, records);
-        let appended = self.log.append_as_leader(disk, &batch, self.epoch).map_err(|error| match error {
+        let appended = self.log.append_as_leader(disk, &batch, self.epoch, now).map_err(|error| match error {
             AppendError::TooLarge => NotAppended::TooLarge,
             AppendError::Disk(error) => NotAppended::Stop(error.into()),
             AppendError::Corrupt | AppendError::Invalid(_) | AppendError::OutOfOrder { .. } => {
                 unreachable!("a batch of the controller's own making is refused: {error}")
             }
         })?;
-        self.log.flush(disk, self.log.end())?;
+        self.log.flush(disk, self.log.end(), now)?;
         self.committed = self.log.end();
         Ok(appended.id.base)
     }
@@ -146,7 +145,7 @@ impl Journal {
             }
         }
         match self.log.locate(asked.fetch_offset, self.committed, max_bytes, min_one) {
-            Ok(None) => Ok(Reading::Records(Bytes::new())),
+            Ok(None) => Ok(Reading::Records(Slices::default())),
             Ok(Some(span)) => self.log.read(disk, &span).map(Reading::Records),
             Err(_) => Ok(Reading::Refused(ErrorCode::OffsetOutOfRange)),
         }
@@ -164,7 +163,7 @@ impl Journal {
     pub(super) fn append_raw(&mut self, disk: &mut dyn Disk, value: &[u8]) {
         let mut builder = BatchBuilder::new(0);
         builder.push(0, None, Some(value), &[]);
-        self.log.append_as_leader(disk, &builder.build(), self.epoch).expect("the log takes any batch");
+        self.log.append_as_leader(disk, &builder.build(), self.epoch, Time(0)).expect("the log takes any batch");
     }
 }
 
@@ -187,7 +186,7 @@ fn load(log: &Log, disk: &mut dyn Disk) -> Result<Loaded, Stop> {
     let mut loaded = Loaded::default();
     let mut next = log.start().next();
     while let Ok(Some(span)) = log.locate(next, log.end(), LOAD_BYTES, true) {
-        for batch in Batches::new(log.read(disk, &span)?) {
+        for batch in log.read(disk, &span)?.batches() {
             let batch = batch.map_err(|_| unreadable())?;
             let of_batch = loaded.records.len();
             for record in batch.records() {

@@ -107,7 +107,7 @@ impl Reign {
     /// Reads the log, takes the next epoch, and says so in it (C14, C26, C33).
     fn begin(hands: &mut Hands<'_>) -> Result<Self, Stop> {
         let config = &hands.setup.config;
-        let (journal, loaded) = Journal::open(hands.disk, config.metadata_log_segment_bytes)?;
+        let (journal, loaded) = Journal::open(hands.disk, config.metadata_log_segment_bytes, hands.now)?;
         let mut image = Image::default();
         for (offset, record) in &loaded.records {
             image.apply(*offset, record);

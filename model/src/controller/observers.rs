@@ -3,7 +3,7 @@
 //! A fetch that waits is an entry in a list, with a deadline by the controller's clock. This file must not know what is in
 //! the log.
 
-use bytes::Bytes;
+use crate::log::Slices;
 
 use super::journal::{Journal, Reading};
 use crate::disk::{Disk, DiskError};
@@ -123,8 +123,8 @@ fn respond(request: &FetchRequest, journal: &Journal, disk: &mut dyn Disk) -> Re
 fn partition_response(asked: &FetchPartition, reading: Reading, journal: &Journal) -> FetchPartitionResponse {
     let (error, diverging_epoch, records) = match reading {
         Reading::Records(records) => (ErrorCode::None, None, records),
-        Reading::Diverging(diverging) => (ErrorCode::None, Some(diverging), Bytes::new()),
-        Reading::Refused(error) => (error, None, Bytes::new()),
+        Reading::Diverging(diverging) => (ErrorCode::None, Some(diverging), Slices::default()),
+        Reading::Refused(error) => (error, None, Slices::default()),
     };
     let sound = error == ErrorCode::None;
     FetchPartitionResponse {

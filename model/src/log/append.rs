@@ -5,11 +5,11 @@
 
 use bytes::Bytes;
 
-use super::batch::{Batch, BatchId, Batches, COMPRESSION, CorruptBatch};
+use super::batch::{Batch, BatchId, COMPRESSION, CorruptBatch};
 use super::log::Log;
-use super::segment::{LIMIT, Segment};
+use super::slices::Slices;
 use crate::disk::{Disk, DiskError};
-use crate::names::{EndOffset, LeaderEpoch, Offset};
+use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
 
 /// What a leader appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +73,12 @@ impl Log {
         disk: &mut dyn Disk,
         batch: &Batch,
         epoch: LeaderEpoch,
+        now: Time,
     ) -> Result<Appended, AppendError> {
         self.validate(batch)?;
         let stamped = batch.stamp(self.end.next(), epoch);
-        let id = stamped.id();
-        let rolled = self.write(disk, stamped.bytes().clone(), &[(id, stamped.size())])?;
+        let (id, bytes) = (stamped.id(), stamped.bytes().clone());
+        let rolled = self.write(disk, bytes, &[stamped], now)?;
         Ok(Appended { id, rolled })
     }
 
@@ -92,24 +93,25 @@ impl Log {
     pub fn append_as_follower(
         &mut self,
         disk: &mut dyn Disk,
-        batches: Bytes,
+        batches: &Slices,
         fetched_in: LeaderEpoch,
+        now: Time,
     ) -> Result<Replicated, AppendError> {
-        let (accepted, length) = acceptable(&batches, fetched_in)?;
-        let (Some(&(first, _)), Some(&(last, _))) = (accepted.first(), accepted.last()) else {
+        let (accepted, length) = acceptable(batches, fetched_in)?;
+        let (Some(first), Some(last)) = (accepted.first(), accepted.last()) else {
             return Ok(Replicated::default());
         };
         let mut restarted = None;
-        if first.base.bound() < self.end {
+        if first.base_offset().bound() < self.end {
             let spans_the_end_of_nothing = self.start == self.end && last.end() > self.end;
             if !spans_the_end_of_nothing {
-                return Err(AppendError::OutOfOrder { expected: self.end, found: first.base });
+                return Err(AppendError::OutOfOrder { expected: self.end, found: first.base_offset() });
             }
-            self.truncate_fully_and_start_at(disk, first.base.bound())?;
-            restarted = Some(first.base.bound());
+            self.truncate_fully_and_start_at(disk, first.base_offset().bound(), now)?;
+            restarted = Some(first.base_offset().bound());
         }
-        let rolled = self.write(disk, batches.slice(..length), &accepted)?;
-        Ok(Replicated { ids: accepted.into_iter().map(|(id, _)| id).collect(), rolled, restarted })
+        let rolled = self.write(disk, batches.together(length), &accepted, now)?;
+        Ok(Replicated { ids: accepted.iter().map(Batch::id).collect(), rolled, restarted })
     }
 
     /// What a client may send (L17, L18).
@@ -140,6 +142,9 @@ impl Log {
             if record.offset != Offset(expected as u64) {
                 return Err(AppendError::Invalid("offsets inside the batch are not consecutive"));
             }
+            if self.config.compact && record.key.is_none() {
+                return Err(AppendError::Invalid("a record without a key in a compacted topic"));
+            }
         }
         Ok(())
     }
@@ -149,57 +154,55 @@ impl Log {
         &mut self,
         disk: &mut dyn Disk,
         bytes: Bytes,
-        batches: &[(BatchId, usize)],
+        batches: &[Batch],
+        now: Time,
     ) -> Result<Option<EndOffset>, AppendError> {
-        let (Some(&(first, _)), Some(&(last, _))) = (batches.first(), batches.last()) else {
-            return Ok(None);
-        };
-        for (id, _) in batches {
-            self.note_epoch(disk, id.epoch, id.base.bound())?;
+        let Some(last) = batches.last() else { return Ok(None) };
+        for batch in batches {
+            self.note_epoch(disk, batch.leader_epoch(), batch.base_offset().bound())?;
         }
         let length = bytes.len() as u64;
-        if length > self.segment_bytes() {
+        if length > self.limits().bytes {
             return Err(AppendError::TooLarge);
         }
-        let rolled = self.roll_for(disk, first, last, length)?;
-        let active = self.segments.last_mut().expect("a log always has an active segment");
-        active.append(disk, bytes, batches)?;
+        let rolled = self.roll_for(disk, batches, length, now)?;
+        let (interval, trust) = (self.config.index_interval_bytes, self.config.storage.trust);
+        let active = self.active_mut();
+        if trust.syncs_cuts() {
+            active.sync_cut(disk)?;
+        }
+        active.append(disk, bytes, batches, interval, now)?;
+        batches.iter().for_each(|batch| self.producers.update(batch));
         self.end = last.end();
         if self.end.0 - self.recovery_point.0 >= self.config.flush_messages {
-            self.flush(disk, self.end)?;
+            self.flush(disk, self.end, now)?;
         }
         Ok(rolled)
     }
 
-    /// Begins a new segment if the active one cannot take the append (L26, L27). By size only; age comes later.
+    /// Begins a new segment if the active one cannot take the append (L26, L27).
     fn roll_for(
         &mut self,
         disk: &mut dyn Disk,
-        first: BatchId,
-        last: BatchId,
+        batches: &[Batch],
         length: u64,
+        now: Time,
     ) -> Result<Option<EndOffset>, DiskError> {
-        let active = self.active();
-        let full = active.size() > self.segment_bytes() - length;
-        let far = last.last().0 - active.base().0 > LIMIT;
-        let base = first.base.max(self.end.next());
-        if !(full || far) || base == active.base() {
+        let first = batches.first().map_or(self.end.next(), Batch::base_offset);
+        let base = first.max(self.end.next());
+        if base == self.active().base() || !self.active().is_full(&self.limits(), length, batches, now) {
             return Ok(None);
         }
-        self.segments.push(Segment::create(disk, &self.directory, base)?);
+        self.roll(disk, base, now)?;
         Ok(Some(base.bound()))
-    }
-
-    fn segment_bytes(&self) -> u64 {
-        self.config.segment_bytes.min(LIMIT)
     }
 }
 
-/// The batches a follower may take, with their sizes, and how many bytes of the input they are.
-fn acceptable(batches: &Bytes, fetched_in: LeaderEpoch) -> Result<(Vec<(BatchId, usize)>, usize), AppendError> {
-    let mut accepted: Vec<(BatchId, usize)> = Vec::new();
+/// The batches a follower may take, and how many bytes of the input they are.
+fn acceptable(batches: &Slices, fetched_in: LeaderEpoch) -> Result<(Vec<Batch>, usize), AppendError> {
+    let mut accepted: Vec<Batch> = Vec::new();
     let mut length = 0;
-    for batch in Batches::new(batches.clone()) {
+    for batch in batches.batches() {
         let batch = batch?;
         if batch.leader_epoch() > fetched_in {
             break;
@@ -207,14 +210,13 @@ fn acceptable(batches: &Bytes, fetched_in: LeaderEpoch) -> Result<(Vec<(BatchId,
         if !batch.is_valid() {
             return Err(AppendError::Corrupt);
         }
-        let id = batch.id();
-        if let Some(&(before, _)) = accepted.last()
-            && id.base.bound() < before.end()
+        if let Some(before) = accepted.last()
+            && batch.base_offset().bound() < before.end()
         {
-            return Err(AppendError::OutOfOrder { expected: before.end(), found: id.base });
+            return Err(AppendError::OutOfOrder { expected: before.end(), found: batch.base_offset() });
         }
-        accepted.push((id, batch.size()));
         length += batch.size();
+        accepted.push(batch);
     }
     Ok((accepted, length))
 }

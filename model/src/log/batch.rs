@@ -24,6 +24,9 @@ pub const TRANSACTIONAL: i16 = 1 << 4;
 /// Bit 5 of the attributes: the batch is a marker, not data (L8).
 pub const CONTROL: i16 = 1 << 5;
 
+/// The sequence number of a batch that has none.
+pub const NO_SEQUENCE: i32 = -1;
+
 /// Where each field starts (L1), and where the checksum starts to cover (L2).
 pub(super) mod at {
     pub(in super::super) const BASE_OFFSET: usize = 0;
@@ -171,6 +174,15 @@ impl Batch {
         i32::from_be_bytes(self.field(at::BASE_SEQUENCE))
     }
 
+    /// The sequence number of its last record, or -1 (L4).
+    #[must_use]
+    pub fn last_sequence(&self) -> i32 {
+        match self.base_sequence() {
+            NO_SEQUENCE => NO_SEQUENCE,
+            first => sequence_plus(first, i64::from(self.last_offset_delta())),
+        }
+    }
+
     /// How many records it holds. After compaction fewer than the offsets it takes (L5).
     #[must_use]
     pub fn records_count(&self) -> u32 {
@@ -235,6 +247,7 @@ impl Batch {
 #[derive(Clone, Debug)]
 pub struct Batches {
     rest: Bytes,
+    more: std::vec::IntoIter<Bytes>,
     broken: bool,
 }
 
@@ -242,13 +255,28 @@ impl Batches {
     /// The batches of `bytes`.
     #[must_use]
     pub fn new(bytes: Bytes) -> Self {
-        Self { rest: bytes, broken: false }
+        Self { rest: bytes, more: Vec::new().into_iter(), broken: false }
     }
 
-    /// What has not been taken yet: nothing, a torn tail, or what is no batch.
+    /// The batches of bytes that lie in pieces. Only one that lies in several of them is copied.
+    pub(super) fn of(pieces: Vec<Bytes>) -> Self {
+        Self { rest: Bytes::new(), more: pieces.into_iter(), broken: false }
+    }
+
+    /// What has not been taken yet: nothing, a torn tail, or what is no batch; of bytes in pieces, what has been looked at.
     #[must_use]
     pub fn rest(&self) -> &Bytes {
         &self.rest
+    }
+
+    /// More bytes, behind a batch that has only begun. `false` if there are none.
+    fn go_on(&mut self) -> bool {
+        let Some(piece) = self.more.next() else { return false };
+        self.rest = match self.rest.is_empty() {
+            true => piece,
+            false => [&self.rest[..], &piece[..]].concat().into(),
+        };
+        true
     }
 }
 
@@ -259,10 +287,21 @@ impl Iterator for Batches {
         if self.broken {
             return None;
         }
-        let next = Batch::split_first(&mut self.rest).transpose();
-        self.broken = matches!(next, Some(Err(_)));
-        next
+        loop {
+            match Batch::split_first(&mut self.rest).transpose() {
+                None if self.go_on() => {}
+                next => {
+                    self.broken = matches!(next, Some(Err(_)));
+                    return next;
+                }
+            }
+        }
     }
+}
+
+/// The sequence number so many records further on, or back: after 2^31 - 1 comes 0 (L4).
+pub(super) fn sequence_plus(sequence: i32, records: i64) -> i32 {
+    (i64::from(sequence) + records).rem_euclid(1 << 31) as i32
 }
 
 /// The size of the batch that `bytes` start with, if all of it is there.

@@ -10,21 +10,29 @@ use bytes::Bytes;
 
 use crate::disk::{Disk, DiskError};
 use crate::names::EndOffset;
+use crate::protocol::Replacing;
 
-/// Text that is no checkpoint. Whoever reads one goes on as if there were none (L9).
+/// Content that no such file has. Whoever reads a checkpoint goes on as if there were none (L9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("malformed checkpoint: {0}")]
+#[error("malformed file: {0}")]
 pub struct Malformed(pub &'static str);
 
 /// Replaces the file at `path`: writes beside it, syncs, renames, syncs the directory.
 ///
 /// # Errors
 /// Whatever the disk says. After [`DiskError::Crashed`] the file is the old or the new one.
-pub fn replace(disk: &mut dyn Disk, path: &str, content: impl Into<Bytes>) -> Result<(), DiskError> {
+pub fn replace(
+    disk: &mut dyn Disk,
+    path: &str,
+    content: impl Into<Bytes>,
+    replacing: Replacing,
+) -> Result<(), DiskError> {
     let temporary = format!("{path}.tmp");
     let file = disk.create(&temporary)?;
     disk.append(file, content.into())?;
-    disk.sync(file)?;
+    if replacing.syncs_first() {
+        disk.sync(file)?;
+    }
     disk.rename(&temporary, path)?;
     disk.sync_dir(path.rsplit_once('/').map_or("", |(directory, _)| directory))
 }

@@ -8,6 +8,7 @@ use std::fmt::Write;
 use super::checkpoint::{self, Malformed};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
+use crate::protocol::Replacing;
 
 /// The file in a replica's directory that holds the cache.
 pub const FILE: &str = "leader-epoch-checkpoint";
@@ -124,6 +125,11 @@ impl EpochCache {
 }
 
 /// Writes a replica's epoch checkpoint.
-pub(super) fn write(disk: &mut dyn Disk, directory: &str, epochs: &EpochCache) -> Result<(), DiskError> {
-    checkpoint::replace(disk, &format!("{directory}/{}", FILE), epochs.to_text())
+pub(super) fn write(
+    disk: &mut dyn Disk,
+    directory: &str,
+    epochs: &EpochCache,
+    replacing: Replacing,
+) -> Result<(), DiskError> {
+    checkpoint::replace(disk, &format!("{directory}/{FILE}"), epochs.to_text(), replacing)
 }

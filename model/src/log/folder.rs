@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::{self, Malformed};
 use crate::disk::{Disk, DiskError};
 use crate::names::{BrokerEpoch, EndOffset, TopicId};
+use crate::protocol::{Marker, Replacing};
 
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const LOG_STARTS: &str = "log-start-offset-checkpoint";
 const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
 const META: &str = "meta.properties";
 const PARTITION_METADATA: &str = "partition.metadata";
 
@@ -27,6 +30,10 @@ pub struct LogFolder {
     pub previous_broker_epoch: Option<BrokerEpoch>,
     /// Everything below is synced; a partition that is missing counts as zero.
     pub recovery_points: BTreeMap<String, EndOffset>,
+    /// Log start offsets above the first segment's; a partition that is missing begins where its first segment does.
+    pub log_starts: BTreeMap<String, EndOffset>,
+    /// What the cleaner has not looked at yet begins here; a partition that is missing was never cleaned.
+    pub cleaner_offsets: BTreeMap<String, EndOffset>,
     /// High watermarks as of the last checkpoint, to be clamped to the log; a partition that is missing counts as zero.
     pub high_watermarks: BTreeMap<String, EndOffset>,
     /// The partitions' directories, and whose they are. `None`: it was being made or removed when the process ended.
@@ -45,25 +52,47 @@ struct CleanShutdown {
 
 impl LogFolder {
     /// Reads the log directory. The marker is gone before anything else is read, so that a crash from now on counts as
-    /// one (L47, KAFKA-10471). As in Kafka its removal is not synced.
+    /// one (L47, KAFKA-10471); its removal is synced, which Kafka leaves to chance.
     ///
     /// # Errors
     /// Whatever the disk says; what it holds is never an error (L9).
-    pub fn open(disk: &mut dyn Disk) -> Result<Self, DiskError> {
+    pub fn open(disk: &mut dyn Disk, marker: Marker) -> Result<Self, DiskError> {
         let mut folder = Self::default();
-        if let Some(marker) = checkpoint::read(disk, CLEAN_SHUTDOWN)? {
-            disk.remove(CLEAN_SHUTDOWN)?;
-            disk.sync_dir("")?;
+        if let Some(text) = checkpoint::read(disk, CLEAN_SHUTDOWN)? {
+            if marker.goes_first() {
+                Self::remove_marker(disk)?;
+            }
             folder.clean = true;
-            folder.previous_broker_epoch = epoch_in(&marker);
+            folder.previous_broker_epoch = epoch_in(&text);
         }
         folder.recovery_points = folder.read_offsets(disk, RECOVERY_POINTS)?;
+        folder.log_starts = folder.read_offsets(disk, LOG_STARTS)?;
+        folder.cleaner_offsets = folder.read_offsets(disk, CLEANER_OFFSETS)?;
         folder.high_watermarks = folder.read_offsets(disk, HIGH_WATERMARKS)?;
         for name in partition_directories(disk)? {
             let topic = read_topic(disk, &name)?;
             folder.directories.insert(name, topic);
         }
         Ok(folder)
+    }
+
+    /// All logs are open: the marker goes, if it has not gone before. It is no error if there is none.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn logs_are_open(disk: &mut dyn Disk, marker: Marker) -> Result<(), DiskError> {
+        if marker.goes_first() {
+            return Ok(());
+        }
+        match Self::remove_marker(disk) {
+            Ok(()) | Err(DiskError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn remove_marker(disk: &mut dyn Disk) -> Result<(), DiskError> {
+        disk.remove(CLEAN_SHUTDOWN)?;
+        disk.sync_dir("")
     }
 
     /// Replaces `recovery-point-offset-checkpoint`: from time to time, after a truncation, and at the end (L33). All
@@ -77,8 +106,41 @@ impl LogFolder {
     pub fn write_recovery_points<N: AsRef<str>>(
         disk: &mut dyn Disk,
         points: impl IntoIterator<Item = (N, EndOffset)>,
+        replacing: Replacing,
     ) -> Result<(), DiskError> {
-        checkpoint::replace(disk, RECOVERY_POINTS, checkpoint::offsets_to_text(points))
+        checkpoint::replace(disk, RECOVERY_POINTS, checkpoint::offsets_to_text(points), replacing)
+    }
+
+    /// Replaces `log-start-offset-checkpoint`: from time to time, and at the end (L45). Only partitions that begin above
+    /// their first segment.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    ///
+    /// # Panics
+    /// When a name is not that of a partition's directory.
+    pub fn write_log_starts<N: AsRef<str>>(
+        disk: &mut dyn Disk,
+        starts: impl IntoIterator<Item = (N, EndOffset)>,
+        replacing: Replacing,
+    ) -> Result<(), DiskError> {
+        checkpoint::replace(disk, LOG_STARTS, checkpoint::offsets_to_text(starts), replacing)
+    }
+
+    /// Replaces `cleaner-offset-checkpoint`: after a cleaning, and when a log was cut below (L77, L84). Only partitions
+    /// that were cleaned.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    ///
+    /// # Panics
+    /// When a name is not that of a partition's directory.
+    pub fn write_cleaner_offsets<N: AsRef<str>>(
+        disk: &mut dyn Disk,
+        offsets: impl IntoIterator<Item = (N, EndOffset)>,
+        replacing: Replacing,
+    ) -> Result<(), DiskError> {
+        checkpoint::replace(disk, CLEANER_OFFSETS, checkpoint::offsets_to_text(offsets), replacing)
     }
 
     /// Replaces `replication-offset-checkpoint`: from time to time, and at the end (L44). All partitions, always.
@@ -91,8 +153,9 @@ impl LogFolder {
     pub fn write_high_watermarks<N: AsRef<str>>(
         disk: &mut dyn Disk,
         watermarks: impl IntoIterator<Item = (N, EndOffset)>,
+        replacing: Replacing,
     ) -> Result<(), DiskError> {
-        checkpoint::replace(disk, HIGH_WATERMARKS, checkpoint::offsets_to_text(watermarks))
+        checkpoint::replace(disk, HIGH_WATERMARKS, checkpoint::offsets_to_text(watermarks), replacing)
     }
 
     /// Leaves the marker: the last thing an orderly stop does, after all logs are closed and all checkpoints written
@@ -112,16 +175,22 @@ impl LogFolder {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn write_partition_metadata(disk: &mut dyn Disk, directory: &str, topic: TopicId) -> Result<(), DiskError> {
-        checkpoint::replace(disk, &metadata_path(directory), format!("version: 0\ntopic_id: {}\n", topic.0))
+    pub fn write_partition_metadata(
+        disk: &mut dyn Disk,
+        directory: &str,
+        topic: TopicId,
+        replacing: Replacing,
+    ) -> Result<(), DiskError> {
+        let text = format!("version: 0\ntopic_id: {}\n", topic.0);
+        checkpoint::replace(disk, &metadata_path(directory), text, replacing)
     }
 
     /// Says whose the log directory is: what formatting the storage does, once.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn write_node_id(disk: &mut dyn Disk, node_id: u32) -> Result<(), DiskError> {
-        checkpoint::replace(disk, META, format!("node.id={node_id}\nversion=1\n"))
+    pub fn write_node_id(disk: &mut dyn Disk, node_id: u32, replacing: Replacing) -> Result<(), DiskError> {
+        checkpoint::replace(disk, META, format!("node.id={node_id}\nversion=1\n"), replacing)
     }
 
     /// The node whose log directory this is; `None` on an empty or wiped disk.

@@ -1,24 +1,21 @@
-//! One replica's log: what it is, how it is opened, synced and removed. Appending, reading and truncating are next door.
+//! One replica's log: what it is, how it is opened, synced and removed. Appending, reading, truncating, retention and
+//! cleaning are next door.
 //!
-//! It must not know who leads, what is committed, or what time it is.
+//! It must not know who leads, nor what is committed but for what it is told.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::batch::BatchId;
+use super::config::LogConfig;
 use super::epochs::{self, EpochCache};
+use super::files::{self, Standing};
+use super::producers::Producers;
 use super::recovery::{self, Loading, Recovery};
-use super::segment::{DELETED, Segment};
+use super::segment::{LIMIT, Limits, Segment};
+use super::snapshots::{self, Durability};
 use crate::disk::{Disk, DiskError};
-use crate::names::{EndOffset, LeaderEpoch, Offset};
-
-/// The topic's properties that matter to a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
-    /// `segment.bytes`: no segment grows beyond this.
-    pub segment_bytes: u64,
-    /// `flush.messages`: sync once so many records are not; `u64::MAX` for never.
-    pub flush_messages: u64,
-    /// `max.message.bytes`: the largest batch a client may send.
-    pub max_message_bytes: u32,
-}
+use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
 
 /// One replica's log.
 ///
@@ -34,10 +31,19 @@ pub struct Log {
     pub(super) end: EndOffset,
     pub(super) recovery_point: EndOffset,
     pub(super) epochs: EpochCache,
+    pub(super) producers: Producers,
+    /// When it was last synced as a whole, or opened (`flush.ms`).
+    pub(super) flushed_at: Time,
+    /// Segments that are out of the log and whose files are still there, with the time when they may go (L40).
+    pub(super) discarded: VecDeque<(Offset, Time)>,
+    /// What the cleaner has not looked at yet begins here (L77).
+    pub(super) first_dirty: EndOffset,
+    /// How often the log was cut, so that whoever prepared something notices (L84).
+    pub(super) cuts: u64,
 }
 
 impl Log {
-    /// Opens the log in `directory`, or begins one there.
+    /// Opens the log in `directory`, or begins one there (L46-L56).
     ///
     /// # Errors
     /// Whatever the disk says; what it holds is never an error (L9, L49).
@@ -47,18 +53,7 @@ impl Log {
         config: LogConfig,
         loading: Loading,
     ) -> Result<(Self, Recovery), DiskError> {
-        let mut recovery = Recovery::default();
-        let mut epochs = recovery::read_epochs(disk, directory, &mut recovery)?;
-        let mut segments = recovery::load(disk, directory, loading, &mut epochs, &mut recovery)?;
-        if segments.is_empty() {
-            segments.push(Segment::create(disk, directory, Offset::ZERO)?);
-        }
-        let start = segments[0].base().bound();
-        let end = segments[segments.len() - 1].end();
-        let recovery_point = if loading.clean { end } else { end.min(loading.recovery_point) };
-        recovery.epochs_cut = epochs.truncate_from_end(end) | epochs.truncate_from_start(start);
-        let directory = directory.to_owned();
-        Ok((Self { directory, config, segments, start, end, recovery_point, epochs }, recovery))
+        recovery::open(disk, directory, config, loading)
     }
 
     /// Log start offset (LST).
@@ -79,10 +74,23 @@ impl Log {
         self.recovery_point
     }
 
+    /// The log start offset, if it has to be written down so that the next process knows it: where the first segment begins
+    /// it would know by itself (L45).
+    #[must_use]
+    pub fn checkpointed_start(&self) -> Option<EndOffset> {
+        (self.start > self.segments[0].base().bound()).then_some(self.start)
+    }
+
     /// The leader-epoch cache.
     #[must_use]
     pub fn epochs(&self) -> &EpochCache {
         &self.epochs
+    }
+
+    /// What is known of the producers that wrote to it (L57).
+    #[must_use]
+    pub fn producers(&self) -> &Producers {
+        &self.producers
     }
 
     /// The newest leader epoch this log knows of; with what a follower asks for more (R35).
@@ -103,10 +111,15 @@ impl Log {
         &self.directory
     }
 
-    /// What it was configured with.
+    /// What it is configured with.
     #[must_use]
     pub fn config(&self) -> &LogConfig {
         &self.config
+    }
+
+    /// The topic's configuration has changed. What was written stays as it is.
+    pub fn reconfigure(&mut self, config: LogConfig) {
+        self.config = config;
     }
 
     /// Length of all segments in bytes.
@@ -120,7 +133,7 @@ impl Log {
         self.segments.iter().map(Segment::base)
     }
 
-    /// Every batch, in the order of the log.
+    /// Every batch, in the order of the log. The first may begin below the log start offset (L75).
     pub fn batches(&self) -> impl DoubleEndedIterator<Item = BatchId> {
         self.segments.iter().flat_map(|segment| segment.entries().iter().map(|entry| entry.id))
     }
@@ -139,7 +152,18 @@ impl Log {
     /// # Errors
     /// Whatever the disk says.
     pub fn write_epochs(&self, disk: &mut dyn Disk) -> Result<(), DiskError> {
-        epochs::write(disk, &self.directory, &self.epochs)
+        epochs::write(disk, &self.directory, &self.epochs, self.config.storage.replacing)
+    }
+
+    /// Forgets producers that have been silent for longer than `producer.id.expiration.ms` (L62).
+    pub fn expire_producers(&mut self, now: Time, expiration: Duration) {
+        self.producers.expire(now.millis(), millis(expiration));
+    }
+
+    /// Whether `flush.ms` have passed since the log was synced, and there is something to sync (L32).
+    #[must_use]
+    pub fn is_flush_due(&self, now: Time) -> bool {
+        self.end > self.recovery_point && now.since(self.flushed_at) >= self.config.flush_ms
     }
 
     /// Syncs everything below `upto` and moves the recovery point there (L31). Returns the recovery point if it moved.
@@ -148,45 +172,44 @@ impl Log {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn flush(&mut self, disk: &mut dyn Disk, upto: EndOffset) -> Result<Option<EndOffset>, DiskError> {
+    pub fn flush(&mut self, disk: &mut dyn Disk, upto: EndOffset, now: Time) -> Result<Option<EndOffset>, DiskError> {
         let upto = upto.min(self.end);
         if upto <= self.recovery_point {
             return Ok(None);
         }
         self.sync(disk, upto)?;
         self.recovery_point = upto;
+        self.flushed_at = now;
         Ok(Some(upto))
     }
 
-    /// Syncs everything, the active segment too if it is empty: the end of an orderly stop (L32, L46).
+    /// Syncs everything, the active segment too if it is empty, and writes down what is known of producers: the end of an
+    /// orderly stop (L32, L46).
     ///
     /// # Errors
     /// Whatever the disk says.
     pub fn close(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        self.active_mut().finish(disk)?;
         self.sync(disk, EndOffset(self.end.0 + 1))?;
         self.recovery_point = self.end;
-        Ok(())
+        snapshots::write(disk, &self.directory, self.end, &self.producers, Durability::Synced)
     }
 
-    /// Removes the log and its directory for good.
+    /// Removes the files of segments that were discarded `file.delete.delay.ms` ago (L40). A start removes all of them.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn remove(self, disk: &mut dyn Disk) -> Result<(), DiskError> {
-        remove_directory(disk, &self.directory)
-    }
-
-    /// Removes the files of discarded segments, `file.delete.delay.ms` after they were (L40). A start does so, too.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
-    pub fn sweep(&self, disk: &mut dyn Disk) -> Result<(), DiskError> {
-        for path in disk.list(&self.directory)? {
-            if path.ends_with(DELETED) {
-                disk.remove(&path)?;
-            }
+    pub fn sweep(&mut self, disk: &mut dyn Disk, now: Time) -> Result<(), DiskError> {
+        while let Some((base, _)) = self.discarded.pop_front_if(|(_, due)| *due <= now) {
+            files::remove_deleted(disk, &self.directory, base)?;
         }
         Ok(())
+    }
+
+    /// When there is something to [sweep](Self::sweep).
+    #[must_use]
+    pub fn sweep_due(&self) -> Option<Time> {
+        self.discarded.front().map(|&(_, due)| due)
     }
 
     /// Notes where an epoch begins; a change is written at once (L35).
@@ -203,24 +226,64 @@ impl Log {
         self.segments.last().expect("a log always has an active segment")
     }
 
+    pub(super) fn active_mut(&mut self) -> &mut Segment {
+        self.segments.last_mut().expect("a log always has an active segment")
+    }
+
     /// The index of the segment in which `place` lies, or of the first.
     pub(super) fn floor(&self, place: Offset) -> usize {
         self.segments.partition_point(|segment| segment.base() <= place).saturating_sub(1)
     }
 
-    /// Syncs the files of the segments that intersect [recovery point, `upto`), and the directory if one of them is new
-    /// since the last time (L10, L31).
-    fn sync(&self, disk: &mut dyn Disk, upto: EndOffset) -> Result<(), DiskError> {
+    /// Takes the segment that begins at `base`, which is no longer in memory, out of the log's files.
+    pub(super) fn discard(&mut self, disk: &mut dyn Disk, base: Offset, now: Time) -> Result<(), DiskError> {
+        files::discard(disk, &self.directory, base)?;
+        self.discarded.push_back((base, now + self.config.file_delete_delay));
+        Ok(())
+    }
+
+    /// Closes the active segment and begins another at `base` (L27, L28).
+    pub(super) fn roll(&mut self, disk: &mut dyn Disk, base: Offset, now: Time) -> Result<(), DiskError> {
+        self.active_mut().finish(disk)?;
+        snapshots::write(disk, &self.directory, base.bound(), &self.producers, Durability::Cached)?;
+        self.segments.push(Segment::create(disk, &self.directory, base, Standing::Live, now)?);
+        Ok(())
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        Limits {
+            bytes: self.config.segment_bytes.min(LIMIT),
+            age: self.config.segment_ms.saturating_sub(self.config.segment_jitter),
+            index_bytes: self.config.segment_index_bytes,
+        }
+    }
+
+    /// Syncs the files of the segments that intersect [recovery point, `upto`), what is known of producers where they
+    /// begin, and the directory if one of them is new since the last time (L10, L28, L31).
+    fn sync(&mut self, disk: &mut dyn Disk, upto: EndOffset) -> Result<(), DiskError> {
+        let flushing = self.config.storage.flushing;
         let mut new_file = false;
-        for segment in &self.segments[self.floor(self.recovery_point.next())..] {
+        let first = self.floor(self.recovery_point.next());
+        for segment in &mut self.segments[first..] {
             if segment.base().bound() >= upto {
                 break;
             }
-            disk.sync(segment.file())?;
-            new_file |= segment.base().bound() >= self.recovery_point;
+            let is_new = segment.base().bound() >= self.recovery_point;
+            if flushing.syncs_files() {
+                segment.sync(disk)?;
+                if is_new {
+                    snapshots::sync(disk, &self.directory, segment.base().bound())?;
+                }
+            }
+            new_file |= is_new;
         }
-        if new_file { disk.sync_dir(&self.directory) } else { Ok(()) }
+        if new_file && flushing.syncs_names() { disk.sync_dir(&self.directory) } else { Ok(()) }
     }
+}
+
+/// Whole milliseconds, as Kafka counts.
+pub(super) fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Removes a replica's directory for good, wherever an earlier attempt stopped.

@@ -3,12 +3,11 @@
 //! Kafka hands a slice of the file to the network thread. Between the two steps the log may be truncated and written
 //! again, and the reader gets what is there by then (L23, N15). This file must not know who reads.
 
-use bytes::Bytes;
-
 use super::log::Log;
-use super::segment::Entry;
+use super::segment::{Entry, Segment};
+use super::slices::Slices;
 use crate::disk::{Disk, DiskError, FileId};
-use crate::names::{EndOffset, Offset};
+use crate::names::{EndOffset, LeaderEpoch, Offset};
 
 /// Where some whole batches lay when they were located: a stretch of one segment's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,19 +74,87 @@ impl Log {
         for segment in &self.segments[self.floor(from)..] {
             let entries = segment.entries_from(from);
             if let Some(first) = entries.first() {
-                return Ok(span(segment.file(), first, entries, upto, max_bytes, min_one));
+                return Ok(span(segment.log(), first, entries, upto, max_bytes, min_one));
             }
         }
         Ok(None)
     }
 
-    /// Reads what lies there now: other bytes than when it was located, or fewer, if the log was truncated since.
+    /// Reads what lies there now: other bytes than when it was located, or fewer, if the log was truncated since. They are
+    /// slices of the log's own bytes: none is copied, so the cost does not grow with the size of the records (L71).
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn read(&self, disk: &mut dyn Disk, span: &Span) -> Result<Bytes, DiskError> {
-        disk.read(span.file, span.position, span.length)
+    pub fn read(&self, disk: &mut dyn Disk, span: &Span) -> Result<Slices, DiskError> {
+        disk.read_slices(span.file, span.position, span.length).map(Slices::from)
     }
+
+    /// The first record below `upto` with this timestamp, in milliseconds, or a later one (L76).
+    ///
+    /// # Errors
+    /// Whatever the disk says. A batch that cannot be read as one counts as if it had no records.
+    pub fn offset_for_timestamp(
+        &self,
+        disk: &mut dyn Disk,
+        timestamp: i64,
+        upto: EndOffset,
+    ) -> Result<Option<Found>, DiskError> {
+        let late_enough =
+            |segment: &&Segment| segment.largest_timestamp() >= timestamp && !segment.entries().is_empty();
+        for segment in self.segments.iter().filter(late_enough) {
+            let Some(entry) = segment.entry_at_time(timestamp, self.start.next()) else { continue };
+            let entries = segment.entries_from(entry.id.base);
+            for entry in entries.iter().filter(|entry| entry.max_timestamp() >= timestamp) {
+                if !upto.covers(entry.id.base) {
+                    return Ok(None);
+                }
+                if let Some(found) = self.first_record(disk, segment, entry, timestamp, upto)? {
+                    return Ok(Some(found));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first record below `upto` with the largest timestamp of all (L76, KIP-734).
+    ///
+    /// # Errors
+    /// As for [`Log::offset_for_timestamp`].
+    pub fn max_timestamp(&self, disk: &mut dyn Disk, upto: EndOffset) -> Result<Option<Found>, DiskError> {
+        let entries = self.segments.iter().flat_map(|segment| segment.entries_from(self.start.next()));
+        let visible = entries.take_while(|entry| upto.covers(entry.id.base));
+        match visible.map(Entry::max_timestamp).max() {
+            Some(largest) => self.offset_for_timestamp(disk, largest, upto),
+            None => Ok(None),
+        }
+    }
+
+    fn first_record(
+        &self,
+        disk: &mut dyn Disk,
+        segment: &Segment,
+        entry: &Entry,
+        timestamp: i64,
+        upto: EndOffset,
+    ) -> Result<Option<Found>, DiskError> {
+        let bytes = Slices::from(segment.read(disk, std::slice::from_ref(entry))?);
+        let batch = bytes.batches().next().and_then(Result::ok);
+        let records = batch.iter().flat_map(|batch| batch.records().map_while(Result::ok));
+        let visible = records.filter(|record| record.offset.bound() >= self.start && upto.covers(record.offset));
+        let found = visible.into_iter().find(|record| record.timestamp >= timestamp);
+        Ok(found.map(|record| Found { offset: record.offset, timestamp: record.timestamp, epoch: entry.id.epoch }))
+    }
+}
+
+/// A record that was looked up by its timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub offset: Offset,
+    /// Its timestamp in milliseconds.
+    pub timestamp: i64,
+    /// The leader epoch in which it was appended.
+    pub epoch: LeaderEpoch,
 }
 
 fn span(

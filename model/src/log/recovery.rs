@@ -4,27 +4,41 @@
 //! on, and cuts at the first that is wrong, or that [`Trust`] does not believe: a segment that went missing between two
 //! others, bytes that came back from before a truncation (L34). This file must not know how the stop came about.
 
-use super::batch::{Batch, Batches};
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::batch::Batch;
 use super::checkpoint;
+use super::config::LogConfig;
 use super::epochs::{self, EpochCache};
-use super::segment::{self, DELETED, Segment};
-use crate::disk::{Disk, DiskError};
-use crate::names::{EndOffset, Offset};
-use crate::protocol::Trust;
+use super::files::{self, Kind, Standing};
+use super::index::{OffsetIndex, TimeIndex};
+use super::leftovers;
+use super::log::Log;
+use super::producers::Producers;
+use super::segment::Segment;
+use super::slices::Slices;
+use super::snapshots::{self, Durability};
+use crate::disk::{Disk, DiskError, FileId};
+use crate::names::{EndOffset, Offset, Time};
+use crate::protocol::{Storage, Trust};
 
 /// What is known when a log is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loading {
     /// The process before stopped in an orderly way: the files are as it left them (L47, L51).
     pub clean: bool,
     /// From `recovery-point-offset-checkpoint`; zero if it is not there. Not used after a clean stop.
     pub recovery_point: EndOffset,
-    /// What is believed after any other.
-    pub trust: Trust,
+    /// From `log-start-offset-checkpoint`; zero if it is not there (L45).
+    pub log_start: EndOffset,
+    /// What the host believes the time is.
+    pub now: Time,
 }
 
 /// What was found and done when a log was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recovery {
     /// Segments that were checked batch by batch.
     pub segments_scanned: u32,
@@ -34,7 +48,11 @@ pub struct Recovery {
     pub bytes_cut: u64,
     /// Whole segments discarded because something before them was cut.
     pub segments_dropped: u32,
-    /// Places where a segment begins above the end of the one before: something between them is missing.
+    /// Segments that a cleaning had finished and not put in place yet (L48).
+    pub segments_swapped_in: u32,
+    /// Segments that were believed but for their indexes, which were missing or malformed (L30).
+    pub indexes_rebuilt: u32,
+    /// Places where a segment begins above the end of the one before: something between them is missing, or was cleaned.
     pub holes: u32,
     /// Places where a segment begins below the end of the one before: something truncated came back (L34).
     pub overlaps: u32,
@@ -42,130 +60,276 @@ pub struct Recovery {
     pub epochs_malformed: bool,
     /// The epoch cache is not what its file says any more (L53), so [`super::Log::write_epochs`] is due.
     pub epochs_cut: bool,
+    /// The log ended below its start, so it begins anew, empty (L52).
+    pub began_anew: bool,
 }
 
-/// Opens the segments in a directory, oldest first, and brings them in order. `epochs` is what the checkpoint said, and
-/// learns what recovery sees.
-pub(super) fn load(
+/// Opens the log in `directory`, or begins one there.
+pub(super) fn open(
     disk: &mut dyn Disk,
     directory: &str,
+    config: LogConfig,
     loading: Loading,
-    epochs: &mut EpochCache,
-    recovery: &mut Recovery,
-) -> Result<Vec<Segment>, DiskError> {
-    let bases = segment_bases(disk, directory)?;
+) -> Result<(Log, Recovery), DiskError> {
+    let storage = config.storage;
+    let mut recovery = Recovery::default();
+    let (bases, swapped_in) = leftovers::tidy(disk, directory)?;
+    recovery.segments_swapped_in = swapped_in;
+    let mut loader = Loader {
+        disk,
+        directory,
+        loading,
+        storage,
+        index_interval: config.index_interval_bytes,
+        epochs: EpochCache::default(),
+        recovery,
+    };
+    loader.read_epochs()?;
     let first_scanned = if loading.clean { bases.len() } else { floor(&bases, loading.recovery_point) };
-    let mut segments: Vec<Segment> = Vec::with_capacity(bases.len());
-    for (index, &base) in bases.iter().enumerate() {
-        let scanned = index >= first_scanned;
-        if let Some(before) = segments.last() {
-            recovery.holes += u32::from(base.bound() > before.end());
-            recovery.overlaps += u32::from(base.bound() < before.end());
-            if scanned && !loading.trust.keeps_segment(base, before.end()) {
-                drop_segments(disk, directory, &bases[index..], recovery)?;
-                break;
-            }
+    let mut segments = loader.load(&bases, first_scanned)?;
+    let Loader { mut epochs, mut recovery, .. } = loader;
+    let end = segments.last().map_or(EndOffset::ZERO, Segment::end);
+    if segments.is_empty() || end < loading.log_start {
+        recovery.began_anew = !segments.is_empty();
+        for segment in std::mem::take(&mut segments) {
+            files::discard(disk, directory, segment.base())?;
         }
-        let trust = scanned.then_some(loading.trust);
-        let (segment, cut) = load_segment(disk, directory, base, trust, epochs, recovery)?;
-        segments.push(segment);
-        // A segment that was believed and turns out not to be readable is recovered by itself (L30); what is cut in the
-        // part that was not believed ends the log (L49, L50).
-        if cut && scanned {
-            drop_segments(disk, directory, &bases[index + 1..], recovery)?;
-            break;
-        }
+        epochs.clear();
+        segments.push(Segment::create(disk, directory, loading.log_start.next(), Standing::Live, loading.now)?);
     }
-    Ok(segments)
+    let start = loading.log_start.max(segments[0].base().bound());
+    let end = segments[segments.len() - 1].end();
+    let recovery_point = if loading.clean { end } else { end.min(loading.recovery_point) };
+    recovery.epochs_cut = recovery.began_anew | epochs.truncate_from_end(end) | epochs.truncate_from_start(start);
+    let doubtful_from = bases.get(first_scanned).map(|base| base.bound());
+    let producers = open_producers(disk, directory, &segments, end, doubtful_from)?;
+    let log = Log {
+        directory: directory.to_owned(),
+        config,
+        segments,
+        start,
+        end,
+        recovery_point,
+        epochs,
+        producers,
+        flushed_at: loading.now,
+        discarded: VecDeque::new(),
+        first_dirty: start,
+        cuts: 0,
+    };
+    Ok((log, recovery))
 }
 
-fn drop_segments(
+/// What is known of producers: what was written down last, and what the batches behind it say (L54). Where segments were
+/// scanned, what had been written down about them is not believed; it is written anew where each of them ends.
+fn open_producers(
     disk: &mut dyn Disk,
     directory: &str,
-    bases: &[Offset],
-    recovery: &mut Recovery,
-) -> Result<(), DiskError> {
-    for &base in bases {
-        segment::discard(disk, directory, base)?;
-        recovery.segments_dropped += 1;
+    segments: &[Segment],
+    end: EndOffset,
+    doubtful_from: Option<EndOffset>,
+) -> Result<Producers, DiskError> {
+    let bases: Vec<Offset> = segments.iter().map(Segment::base).collect();
+    snapshots::remove_strays(disk, directory, &bases)?;
+    snapshots::remove_above(disk, directory, doubtful_from.map_or(end, |from| from.min(end)))?;
+    let mut producers = replay(disk, directory, segments, doubtful_from.map_or(end, |from| from.min(end)))?;
+    let scanned = segments.iter().filter(|segment| doubtful_from.is_some_and(|from| segment.base().bound() >= from));
+    for segment in scanned {
+        replay_segment(disk, segment, segment.base().bound(), end, &mut producers)?;
+        snapshots::write(disk, directory, segment.end(), &producers, Durability::Synced)?;
     }
+    Ok(producers)
+}
+
+/// What is known of producers at `end`, by the newest snapshot not above it and the batches behind that.
+pub(super) fn replay(
+    disk: &mut dyn Disk,
+    directory: &str,
+    segments: &[Segment],
+    end: EndOffset,
+) -> Result<Producers, DiskError> {
+    let (from, mut producers) = snapshots::load_newest(disk, directory, end)?.unwrap_or_default();
+    for segment in segments.iter().filter(|segment| segment.end() > from) {
+        replay_segment(disk, segment, from, end, &mut producers)?;
+    }
+    Ok(producers)
+}
+
+fn replay_segment(
+    disk: &mut dyn Disk,
+    segment: &Segment,
+    from: EndOffset,
+    end: EndOffset,
+    producers: &mut Producers,
+) -> Result<(), DiskError> {
+    let entries = segment.entries_from(from.next());
+    let below = entries.partition_point(|entry| entry.id.end() <= end);
+    let bytes = Slices::from(segment.read(disk, &entries[..below])?);
+    bytes.batches().map_while(Result::ok).for_each(|batch| producers.update(&batch));
     Ok(())
 }
 
-/// The base offsets of the segments in a directory, ascending. Removes what was discarded earlier (L48).
-fn segment_bases(disk: &mut dyn Disk, directory: &str) -> Result<Vec<Offset>, DiskError> {
-    let mut bases = Vec::new();
-    for path in disk.list(directory)? {
-        if path.ends_with(DELETED) {
-            disk.remove(&path)?;
+/// Opens segments, oldest first, and brings them in order.
+struct Loader<'a> {
+    disk: &'a mut dyn Disk,
+    directory: &'a str,
+    loading: Loading,
+    storage: Storage,
+    index_interval: u64,
+    /// What the checkpoint said; learns what recovery sees.
+    epochs: EpochCache,
+    recovery: Recovery,
+}
+
+impl Loader<'_> {
+    /// What the epoch checkpoint says; nothing if it is not there or cannot be read (L9).
+    fn read_epochs(&mut self) -> Result<(), DiskError> {
+        let Some(text) = checkpoint::read(self.disk, &format!("{}/{}", self.directory, epochs::FILE))? else {
+            return Ok(());
+        };
+        let parsed = EpochCache::parse(&text);
+        self.recovery.epochs_malformed = parsed.is_err();
+        self.epochs = parsed.unwrap_or_default();
+        Ok(())
+    }
+
+    fn load(&mut self, bases: &[Offset], first_scanned: usize) -> Result<Vec<Segment>, DiskError> {
+        let mut segments: Vec<Segment> = Vec::with_capacity(bases.len());
+        for (index, &base) in bases.iter().enumerate() {
+            let scanned = index >= first_scanned;
+            if let Some(before) = segments.last() {
+                self.recovery.holes += u32::from(base.bound() > before.end());
+                self.recovery.overlaps += u32::from(base.bound() < before.end());
+                if scanned && !self.storage.trust.keeps_segment(base, before.end()) {
+                    self.drop_segments(&bases[index..])?;
+                    break;
+                }
+            }
+            let (segment, cut) = self.load_segment(base, scanned)?;
+            segments.push(segment);
+            // A segment that was believed and turns out not to be readable is recovered by itself (L30); what is cut in the
+            // part that was not believed ends the log (L49, L50).
+            if cut && scanned {
+                self.drop_segments(&bases[index + 1..])?;
+                break;
+            }
+        }
+        Ok(segments)
+    }
+
+    fn drop_segments(&mut self, bases: &[Offset]) -> Result<(), DiskError> {
+        for &base in bases {
+            files::discard(self.disk, self.directory, base)?;
+            self.recovery.segments_dropped += 1;
+        }
+        Ok(())
+    }
+
+    /// Opens one segment, keeps its batches up to the first that is wrong, and cuts there. Returns whether it cut. A segment
+    /// that is not `scanned` is believed: its batches are only counted, unless an index is missing or malformed (L30).
+    fn load_segment(&mut self, base: Offset, scanned: bool) -> Result<(Segment, bool), DiskError> {
+        let log = self.disk.open(&self.path(base, Kind::Log))?;
+        let length = self.disk.len(log)?;
+        let bytes = self.disk.read_slices(log, 0, usize::try_from(length).unwrap_or(usize::MAX))?;
+        let offsets = self.read_index(base, Kind::OffsetIndex, OffsetIndex::decode)?;
+        let times = self.read_index(base, Kind::TimeIndex, TimeIndex::decode)?;
+        let sound = offsets.is_some() && times.is_some() && self.transaction_index_is_sound(base)?;
+        let (offsets_file, offsets) = self.or_new(base, Kind::OffsetIndex, offsets, OffsetIndex::new)?;
+        let (times_file, times) = self.or_new(base, Kind::TimeIndex, times, TimeIndex::new)?;
+        let mut segment = Segment::of_files((log, offsets_file, times_file), (offsets, times), base, self.loading.now);
+        let checked = scanned || !sound;
+        self.recovery.segments_scanned += u32::from(checked);
+        self.recovery.indexes_rebuilt += u32::from(!sound && !scanned);
+        for batch in Slices::from(bytes).batches() {
+            let Ok(batch) = batch else { break };
+            if (checked && !self.believes(&batch)) || !segment.takes(&batch) {
+                break;
+            }
+            segment.note(&batch);
+            if checked {
+                self.recovery.batches_scanned += 1;
+                self.learn_epoch(&batch)?;
+            }
+        }
+        let cut = segment.size() < length;
+        if cut {
+            if checked {
+                segment.forget_behind(self.storage.tail.kept(segment.entries().len()));
+            }
+            self.recovery.bytes_cut += length - segment.size();
+            segment.cut_tail(self.disk)?;
+        }
+        if checked {
+            segment.rebuild_indexes(self.disk, self.index_interval)?;
         } else {
-            bases.extend(segment::base_in(&path));
+            segment.settle_indexes();
+        }
+        Ok((segment, cut))
+    }
+
+    fn believes(&self, batch: &Batch) -> bool {
+        let recorded = self.epochs.at(batch.base_offset());
+        let trust: Trust = self.storage.trust;
+        self.storage.tail.keeps(batch.is_valid())
+            && trust.keeps_batch(batch.leader_epoch(), recorded, self.epochs.latest())
+    }
+
+    /// An index as it was found; `None` if it is missing or malformed.
+    fn read_index<I>(
+        &mut self,
+        base: Offset,
+        kind: Kind,
+        decode: fn(Offset, &[u8]) -> Result<I, checkpoint::Malformed>,
+    ) -> Result<Option<(FileId, I)>, DiskError> {
+        let file = match self.disk.open(&self.path(base, kind)) {
+            Ok(file) => file,
+            Err(DiskError::NotFound) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let length = self.disk.len(file)?;
+        let bytes = self.disk.read(file, 0, usize::try_from(length).unwrap_or(usize::MAX))?;
+        Ok(decode(base, &bytes).ok().map(|index| (file, index)))
+    }
+
+    fn or_new<I>(
+        &mut self,
+        base: Offset,
+        kind: Kind,
+        found: Option<(FileId, I)>,
+        new: fn(Offset) -> I,
+    ) -> Result<(FileId, I), DiskError> {
+        match found {
+            Some(found) => Ok(found),
+            None => Ok((self.disk.create(&self.path(base, kind))?, new(base))),
         }
     }
-    bases.sort_unstable();
-    Ok(bases)
+
+    /// There is none, or one of whole entries (L30). This broker never makes one: no transaction is aborted yet.
+    fn transaction_index_is_sound(&mut self, base: Offset) -> Result<bool, DiskError> {
+        const ENTRY_SIZE: u64 = 34;
+        match self.disk.open(&self.path(base, Kind::TransactionIndex)) {
+            Ok(file) => Ok(self.disk.len(file)?.is_multiple_of(ENTRY_SIZE)),
+            Err(DiskError::NotFound) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Recovery only ever adds epochs: what the checkpoint says about older ones stands (L49, L53).
+    fn learn_epoch(&mut self, batch: &Batch) -> Result<(), DiskError> {
+        let epoch = batch.leader_epoch();
+        let is_news = self.epochs.latest().is_none_or(|latest| epoch > latest);
+        if is_news && self.epochs.assign(epoch, batch.base_offset().bound()) {
+            epochs::write(self.disk, self.directory, &self.epochs, self.storage.replacing)?;
+        }
+        Ok(())
+    }
+
+    fn path(&self, base: Offset, kind: Kind) -> String {
+        files::path(self.directory, base, kind, Standing::Live)
+    }
 }
 
 /// The segment that contains the recovery point, or the first.
 fn floor(bases: &[Offset], recovery_point: EndOffset) -> usize {
     bases.partition_point(|base| base.bound() <= recovery_point).saturating_sub(1)
-}
-
-/// Opens one segment, keeps its batches up to the first that is wrong, and cuts there. Returns whether it cut. Without a
-/// `trust` the segment is believed: its batches are only indexed.
-fn load_segment(
-    disk: &mut dyn Disk,
-    directory: &str,
-    base: Offset,
-    trust: Option<Trust>,
-    epochs: &mut EpochCache,
-    recovery: &mut Recovery,
-) -> Result<(Segment, bool), DiskError> {
-    let (mut segment, bytes) = Segment::open(disk, directory, base)?;
-    let length = bytes.len() as u64;
-    recovery.segments_scanned += u32::from(trust.is_some());
-    for batch in Batches::new(bytes) {
-        let Ok(batch) = batch else { break };
-        let believed = trust.is_none_or(|trust| {
-            let recorded = epochs.at(batch.base_offset());
-            batch.is_valid() && trust.keeps_batch(batch.leader_epoch(), recorded, epochs.latest())
-        });
-        if !believed || !segment.takes(batch.id(), batch.size()) {
-            break;
-        }
-        segment.index(batch.id(), batch.size());
-        if trust.is_some() {
-            recovery.batches_scanned += 1;
-            learn_epoch(disk, directory, &batch, epochs)?;
-        }
-    }
-    let cut = segment.size() < length;
-    if cut {
-        recovery.bytes_cut += length - segment.size();
-        segment.cut_tail(disk)?;
-    }
-    Ok((segment, cut))
-}
-
-/// What the epoch checkpoint says; nothing if it is not there or cannot be read (L9).
-pub(super) fn read_epochs(
-    disk: &mut dyn Disk,
-    directory: &str,
-    recovery: &mut Recovery,
-) -> Result<EpochCache, DiskError> {
-    let Some(text) = checkpoint::read(disk, &format!("{directory}/{}", epochs::FILE))? else {
-        return Ok(EpochCache::default());
-    };
-    let parsed = EpochCache::parse(&text);
-    recovery.epochs_malformed = parsed.is_err();
-    Ok(parsed.unwrap_or_default())
-}
-
-/// Recovery only ever adds epochs: what the checkpoint says about older ones stands (L49, L53).
-fn learn_epoch(disk: &mut dyn Disk, directory: &str, batch: &Batch, epochs: &mut EpochCache) -> Result<(), DiskError> {
-    let epoch = batch.leader_epoch();
-    if epochs.latest().is_none_or(|latest| epoch > latest) && epochs.assign(epoch, batch.base_offset().bound()) {
-        epochs::write(disk, directory, epochs)?;
-    }
-    Ok(())
 }

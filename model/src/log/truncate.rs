@@ -3,10 +3,13 @@
 //! Nothing here is synced: after a power cut what was cut off may be back (L34). The epoch cache changes in memory at
 //! once and on disk when another thread gets to it. This file must not know why the log has to be cut.
 
+use super::files::Standing;
 use super::log::Log;
-use super::segment::{self, Segment};
+use super::producers::Producers;
+use super::segment::Segment;
+use super::{recovery, snapshots};
 use crate::disk::{Disk, DiskError};
-use crate::names::EndOffset;
+use crate::names::{EndOffset, Time};
 
 impl Log {
     /// Cuts everything at and above `end`. Returns whether the log was longer than that.
@@ -18,23 +21,24 @@ impl Log {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn truncate_to(&mut self, disk: &mut dyn Disk, end: EndOffset) -> Result<bool, DiskError> {
+    pub fn truncate_to(&mut self, disk: &mut dyn Disk, end: EndOffset, now: Time) -> Result<bool, DiskError> {
         if end >= self.end {
-            self.epochs.truncate_from_end(self.end);
+            self.cut_epochs(self.end);
             return Ok(false);
         }
         if end < self.segments[0].base().bound() {
-            self.truncate_fully_and_start_at(disk, end)?;
+            self.truncate_fully_and_start_at(disk, end, now)?;
             return Ok(true);
         }
         let kept = self.segments.partition_point(|segment| segment.base().bound() <= end);
-        for dropped in self.segments.drain(kept..) {
-            segment::discard(disk, &self.directory, dropped.base())?;
+        for dropped in self.segments.split_off(kept) {
+            self.discard(disk, dropped.base(), now)?;
         }
-        self.segments[kept - 1].truncate(disk, end)?;
+        self.active_mut().truncate(disk, end)?;
         self.end_at(end);
         self.start = self.start.min(end);
-        self.epochs.truncate_from_end(end);
+        self.cut_epochs(end);
+        self.cut_producers(disk)?;
         Ok(true)
     }
 
@@ -42,29 +46,54 @@ impl Log {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn truncate_fully_and_start_at(&mut self, disk: &mut dyn Disk, start: EndOffset) -> Result<(), DiskError> {
+    pub fn truncate_fully_and_start_at(
+        &mut self,
+        disk: &mut dyn Disk,
+        start: EndOffset,
+        now: Time,
+    ) -> Result<(), DiskError> {
         // The new segment comes before the old active one goes, unless they would have the same name.
         let mut old = std::mem::take(&mut self.segments);
         let active = old.pop();
         for dropped in old {
-            segment::discard(disk, &self.directory, dropped.base())?;
+            self.discard(disk, dropped.base(), now)?;
         }
         let same_name = active.as_ref().is_some_and(|active| active.base().bound() == start);
         if let Some(active) = active.as_ref().filter(|_| same_name) {
-            segment::discard(disk, &self.directory, active.base())?;
+            self.discard(disk, active.base(), now)?;
         }
-        self.segments.push(Segment::create(disk, &self.directory, start.next())?);
+        self.segments.push(Segment::create(disk, &self.directory, start.next(), Standing::Live, now)?);
         if let Some(active) = active.filter(|_| !same_name) {
-            segment::discard(disk, &self.directory, active.base())?;
+            self.discard(disk, active.base(), now)?;
         }
         self.end_at(start);
         self.start = start;
         self.epochs.clear();
+        self.producers = Producers::default();
+        snapshots::remove_all(disk, &self.directory)?;
         self.write_epochs(disk)
     }
 
     fn end_at(&mut self, end: EndOffset) {
         self.end = end;
         self.recovery_point = self.recovery_point.min(end);
+        self.first_dirty = self.first_dirty.min(end);
+        self.cuts += 1;
+    }
+
+    fn cut_epochs(&mut self, end: EndOffset) {
+        if self.config.storage.derived.cuts_epochs() {
+            self.epochs.truncate_from_end(end);
+        }
+    }
+
+    /// What is known of producers goes back to what was written down below the end, and to what the batches behind that
+    /// say (L40).
+    fn cut_producers(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        if self.config.storage.derived.cuts_producers() {
+            snapshots::remove_above(disk, &self.directory, self.end)?;
+            self.producers = recovery::replay(disk, &self.directory, &self.segments, self.end)?;
+        }
+        Ok(())
     }
 }

@@ -6,15 +6,21 @@
 
 mod acknowledgement;
 mod admission;
+mod derived;
 mod election;
 mod fencing;
+mod flushing;
+mod marker;
 mod min_isr;
 mod muting;
 mod polling;
 mod proposals;
+mod replacing;
 mod resending;
 mod returning;
 mod shrinking;
+mod storage;
+mod tail;
 mod truncation;
 mod trust;
 mod visibility;
@@ -24,15 +30,21 @@ use serde::{Deserialize, Serialize};
 
 pub use acknowledgement::Acknowledgement;
 pub use admission::{Admission, Newcomer};
+pub use derived::Derived;
 pub use election::{Elected, Election};
 pub use fencing::Fencing;
+pub use flushing::Flushing;
+pub use marker::Marker;
 pub use min_isr::MinIsr;
 pub use muting::Muting;
 pub use polling::Polling;
 pub use proposals::Proposals;
+pub use replacing::Replacing;
 pub use resending::Resending;
 pub use returning::Returning;
 pub use shrinking::Shrinking;
+pub use storage::Storage;
+pub use tail::Tail;
 pub use truncation::Truncation;
 pub use trust::Trust;
 pub use visibility::Visibility;
@@ -64,8 +76,8 @@ pub struct Protocol {
     pub election: Election,
     /// What may a returning broker claim?
     pub returning: Returning,
-    /// What does a broker believe of what an unclean stop left on its disk?
-    pub trust: Trust,
+    /// What becomes of a log on its disk?
+    pub storage: Storage,
     /// What may a producer send while a batch of the same partition is under way?
     pub muting: Muting,
     /// When does a producer send a batch again?
@@ -88,7 +100,7 @@ impl Protocol {
         proposals: Proposals::AllEpochs,
         election: Election::FromIsr,
         returning: Returning::AsFenced,
-        trust: Trust::WhatFitsTogether,
+        storage: Storage::LATEST,
         muting: Muting::WhenOnlyOneMayBeInFlight,
         resending: Resending::AsConfigured,
         polling: Polling::BehindLastRecord,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ErrorCode;
 use crate::config::Acks;
+use crate::log::Slices;
 use crate::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, Offset, Partition, TopicId};
 
 /// Produce. It carries no leader epoch: a zombie leader accepts it (R22).
@@ -115,8 +116,9 @@ pub struct FetchPartitionResponse {
     pub log_start: Option<EndOffset>,
     /// Set instead of records when the asker's log is not a prefix of this one.
     pub diverging_epoch: Option<DivergingEpoch>,
-    /// Whole batches, the first of which contains the fetch offset; the last may be torn off by a size limit.
-    pub records: Bytes,
+    /// Whole batches, the first of which contains the fetch offset; the last may be torn off by a size limit. Slices of
+    /// the log's own bytes.
+    pub records: Slices,
 }
 
 /// The largest epoch that both may share, and where it ends here (R25).
@@ -129,12 +131,16 @@ pub struct DivergingEpoch {
 }
 
 /// Which offset is asked for (L76).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum OffsetSpec {
     /// `-2`: the log start offset.
     Earliest,
     /// `-1`: the high watermark for clients, the log end offset for replicas.
     Latest,
+    /// `-3`: the first record with the largest timestamp of all.
+    MaxTimestamp,
+    /// The first record whose timestamp is this one, in milliseconds, or a later one.
+    Timestamp(i64),
 }
 
 /// ListOffsets.
@@ -171,8 +177,10 @@ pub struct ListOffsetsPartitionResponse {
     pub partition: Partition,
     /// What happened.
     pub error: ErrorCode,
-    /// The offset.
+    /// The offset; zero where no record was found.
     pub offset: EndOffset,
+    /// The timestamp of the record that was found, where a timestamp was asked for; `None` if there is no such record.
+    pub timestamp: Option<i64>,
     /// The leader epoch in which it was answered.
     pub leader_epoch: Option<LeaderEpoch>,
 }

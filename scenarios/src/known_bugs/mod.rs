@@ -8,7 +8,7 @@ pub mod stories;
 use model::config::Acks;
 use model::protocol::{
     Acknowledgement, Admission, Election, MinIsr, Muting, Polling, Proposals, Protocol, Resending, Returning,
-    Shrinking, Truncation, Trust, Visibility, Watermark,
+    Shrinking, Storage, Truncation, Visibility, Watermark,
 };
 use sim::cluster::Cluster;
 
@@ -199,7 +199,7 @@ pub const ALL: &[KnownBug] = &[
     KnownBug {
         name: "recovery believes bytes that a power cut brought back from before a truncation",
         source: "Kafka's own recovery (L34, L49, L53) on the disk of §1.19",
-        protocol: Protocol { trust: Trust::AnyValidBatch, ..Protocol::LATEST },
+        protocol: Protocol { storage: Storage::KAFKA, ..Protocol::LATEST },
         cluster: three_acks_1,
         story: a_cut_follower_loses_its_power,
         breaks: Guarantee::LeaderCompleteness,

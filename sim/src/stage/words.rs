@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use model::log::Batches;
+use model::log::Slices;
 use model::names::EndOffset;
 use model::wire::{Body, ErrorCode, FetchPartitionResponse, Fetcher, Request, Response};
 
@@ -20,7 +20,7 @@ fn say_request(request: &Request) -> String {
     match request {
         Request::Produce(produce) => {
             for part in &produce.partitions {
-                let _ = write!(text, " {}: {}", part.partition, batches(&part.records));
+                let _ = write!(text, " {}: {}", part.partition, batches(&part.records.clone().into()));
             }
         }
         Request::Fetch(fetch) => {
@@ -177,8 +177,8 @@ fn outcome(error: ErrorCode) -> &'static str {
 }
 
 /// The batches in a run of bytes: `0..2 (epoch 0)`.
-fn batches(bytes: &bytes::Bytes) -> String {
-    let batches = Batches::new(bytes.clone()).map_while(Result::ok);
+fn batches(bytes: &Slices) -> String {
+    let batches = bytes.batches().map_while(Result::ok);
     let spans = batches.map(|batch| {
         let id = batch.id();
         // A producer's batch has no epoch yet.

@@ -79,7 +79,7 @@ struct Lane {
     last: Moment,
 }
 
-const LANES: usize = 10;
+const LANES: usize = 12;
 
 /// Which thread takes up a task.
 fn lane(task: &Task) -> usize {
@@ -94,6 +94,8 @@ fn lane(task: &Task) -> usize {
         Task::Flush { .. } => 7,
         Task::WriteEpochs { .. } => 8,
         Task::Fetch { .. } => 9,
+        Task::Clean { .. } => 10,
+        Task::WakeDeleteRecords { .. } => 11,
     }
 }
 

@@ -5,6 +5,8 @@ mod batches;
 mod checkpoints;
 pub(crate) mod disk;
 mod epochs;
+mod indexes;
+mod producers;
 mod programs;
 mod reads;
 mod recoveries;

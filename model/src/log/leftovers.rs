@@ -1,0 +1,94 @@
+//! What an unfinished deletion or cleaning left behind, put right before a log is opened (L48).
+//!
+//! Renames only. This file must not know what is in a file, but for where a segment that was about to be swapped in ends.
+
+use std::collections::BTreeSet;
+
+use super::batch::Batches;
+use super::files::{self, Kind, Standing};
+use super::slices::Slices;
+use crate::disk::{Disk, DiskError};
+use crate::names::{EndOffset, Offset};
+
+/// Removes what is deleted, what the cleaner had not finished, and indexes without a log; puts in place what it had
+/// finished. Returns the base offsets of the segments that are there then, ascending, and how many were swapped in.
+pub(super) fn tidy(disk: &mut dyn Disk, directory: &str) -> Result<(Vec<Offset>, u32), DiskError> {
+    let mut swapped: Vec<(Offset, Kind)> = Vec::new();
+    let mut least_cleaned: Option<Offset> = None;
+    for path in disk.list(directory)? {
+        match files::parse(&path) {
+            Some((base, _, Standing::Cleaned)) => {
+                least_cleaned = Some(least_cleaned.map_or(base, |least| least.min(base)));
+                disk.remove(&path)?;
+            }
+            Some((base, kind, Standing::Swap)) => swapped.push((base, kind)),
+            _ if files::is_deleted(&path) => disk.remove(&path)?,
+            _ => {}
+        }
+    }
+    // A cleaning that made several segments of one and did not finish is undone as a whole (KAFKA-6264).
+    let (undone, done): (Vec<_>, Vec<_>) =
+        swapped.into_iter().partition(|&(base, _)| least_cleaned.is_some_and(|least| base >= least));
+    for (base, kind) in undone {
+        disk.remove(&files::path(directory, base, kind, Standing::Swap))?;
+    }
+    let replaced = swap_in(disk, directory, &done)?;
+    let mut logs = BTreeSet::new();
+    let mut indexes = Vec::new();
+    for path in disk.list(directory)? {
+        match files::parse(&path) {
+            Some((base, Kind::Log, Standing::Live)) => {
+                logs.insert(base);
+            }
+            Some((base, _, Standing::Live)) => indexes.push((base, path)),
+            _ => {}
+        }
+    }
+    for (_, path) in indexes.iter().filter(|(base, _)| !logs.contains(base)) {
+        disk.remove(path)?;
+    }
+    Ok((logs.into_iter().collect(), replaced))
+}
+
+/// Finishes a cleaning: what the new segments were made of goes, then they get their names.
+fn swap_in(disk: &mut dyn Disk, directory: &str, swapped: &[(Offset, Kind)]) -> Result<u32, DiskError> {
+    let logs: Vec<Offset> = swapped.iter().filter(|(_, kind)| *kind == Kind::Log).map(|&(base, _)| base).collect();
+    let Some(&first) = logs.iter().min() else {
+        for &(base, kind) in swapped {
+            let (from, to) = (Standing::Swap, Standing::Live);
+            disk.rename(&files::path(directory, base, kind, from), &files::path(directory, base, kind, to))?;
+        }
+        return Ok(0);
+    };
+    let mut end = EndOffset::ZERO;
+    for &base in &logs {
+        end = end.max(end_of(disk, &files::path(directory, base, Kind::Log, Standing::Swap), base)?);
+    }
+    for path in disk.list(directory)? {
+        if let Some((base, _, Standing::Live)) = files::parse(&path)
+            && base >= first
+            && end.covers(base)
+        {
+            disk.remove(&path)?;
+        }
+    }
+    for &base in &logs {
+        files::remark(disk, directory, base, (Standing::Swap, Standing::Live))?;
+    }
+    // Indexes whose log has its name already.
+    for &(base, kind) in swapped.iter().filter(|(base, _)| !logs.contains(base)) {
+        let (from, to) = (Standing::Swap, Standing::Live);
+        disk.rename(&files::path(directory, base, kind, from), &files::path(directory, base, kind, to))?;
+    }
+    disk.sync_dir(directory)?;
+    Ok(u32::try_from(logs.len()).unwrap_or(u32::MAX))
+}
+
+/// The bound behind the last batch in a file.
+fn end_of(disk: &mut dyn Disk, path: &str, base: Offset) -> Result<EndOffset, DiskError> {
+    let file = disk.open(path)?;
+    let length = disk.len(file)?;
+    let bytes = Slices::from(disk.read_slices(file, 0, usize::try_from(length).unwrap_or(usize::MAX))?);
+    let batches: Batches = bytes.batches();
+    Ok(batches.map_while(Result::ok).last().map_or(base.bound(), |last| last.end()))
+}
