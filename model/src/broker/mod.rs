@@ -178,7 +178,8 @@ impl Process {
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
-            | Request::CreateTopics(_) => self.close(reply, step),
+            | Request::CreateTopics(_)
+            | Request::DeleteRecords(_) => self.close(reply, step),
         }
         Ok(())
     }
