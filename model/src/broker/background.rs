@@ -7,11 +7,9 @@ use std::time::Duration;
 use super::Process;
 use super::step::Step;
 use crate::config::BrokerConfig;
-use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Stop};
-use crate::names::{EndOffset, Partition, Time};
-use crate::replica::Replica;
+use crate::names::Time;
 
 /// When each periodic task is due.
 #[derive(Clone, Debug)]
@@ -70,41 +68,6 @@ impl Process {
         let watermarks = self.replicas.values().map(|replica| (replica.log.directory(), replica.high_watermark));
         LogFolder::write_high_watermarks(step.disk, watermarks, self.own.protocol.storage.replacing)?;
         Ok(())
-    }
-
-    /// L33.
-    pub(super) fn write_recovery_points(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        if !self.observer.has_published() {
-            return Ok(());
-        }
-        let points = self.replicas.values().map(|replica| (replica.log.directory(), replica.log.recovery_point()));
-        LogFolder::write_recovery_points(step.disk, points, self.own.protocol.storage.replacing)?;
-        Ok(())
-    }
-
-    /// After a roll: what is in the closed segments goes to disk (L28).
-    pub(super) fn flush(&mut self, partition: Partition, upto: EndOffset, step: &mut Step<'_>) -> Result<(), Stop> {
-        let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
-        if let Some(upto) = replica.log.flush(step.disk, upto, step.now)? {
-            step.effects.note(Event::Flushed { partition, upto });
-        }
-        Ok(())
-    }
-
-    /// After a truncation: the epoch file follows (L37).
-    pub(super) fn write_epochs(&mut self, partition: Partition, step: &mut Step<'_>) -> Result<(), Stop> {
-        if let Some(replica) = self.replicas.get(&partition) {
-            replica.log.write_epochs(step.disk)?;
-        }
-        Ok(())
-    }
-}
-
-/// States it if the log has synced itself (`flush.messages`): the recovery point is not where it was.
-pub(super) fn note_flushed(replica: &Replica, before: EndOffset, step: &mut Step<'_>) {
-    let upto = replica.log.recovery_point();
-    if upto > before {
-        step.effects.note(Event::Flushed { partition: replica.partition, upto });
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Process;
-use super::background::note_flushed;
+use super::flushing::note_flushed;
 use super::rpc::Outstanding;
 use super::step::Step;
 use crate::event::Event;

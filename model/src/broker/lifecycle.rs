@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Process;
-use super::background::note_flushed;
+use super::flushing::note_flushed;
 use super::rpc::{Backoff, Outstanding};
 use super::step::Step;
 use crate::config::BrokerConfig;

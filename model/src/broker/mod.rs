@@ -2,14 +2,16 @@
 //!
 //! One process life is a `Process`, made at `Input::Start` from the disk alone and dropped with the process. Each concern
 //! has its own state and its own file: `lifecycle` (who am I to the controller), `observing` and `applying` (what has
-//! been decided), `produce` and `fetch` (serving), `fetching` (following), `proposing` (changing the ISR),
-//! `background` (checkpoints, lag). This room does not know what a fault is, nor who watches.
+//! been decided), `hosting` (which logs there are), `produce` and `fetch` (serving), `fetching` (following), `proposing`
+//! (changing the ISR), `background` and `flushing` (checkpoints, lag). This room does not know what a fault is, nor who watches.
 
 mod applying;
 mod background;
 mod connections;
 mod fetch;
 mod fetching;
+mod flushing;
+mod hosting;
 mod lifecycle;
 mod observing;
 mod produce;
