@@ -16,13 +16,17 @@ use crate::replica::{Follower, Leader, Role};
 impl Process {
     /// Applies everything that was fetched by now, as one change (C45).
     pub(super) fn apply_metadata(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut configured) = (BTreeSet::new(), BTreeSet::new());
         while let Some((offset, record)) = self.observer.next() {
             if let Some(partition) = partition_of(&record) {
                 touched.insert(partition);
             }
+            if let MetadataRecord::Topic { id, .. } = &record {
+                configured.insert(*id);
+            }
             self.image.apply(offset, &record);
         }
+        self.reconfigure(&configured);
         let upto = self.image.end;
         if !self.observer.has_published() {
             let Some(epoch) = self.lifecycle.epoch() else { return Ok(()) };
@@ -32,6 +36,7 @@ impl Process {
             touched = self.image.partitions.keys().copied().collect();
             self.open_logs(step)?;
             self.observer.publish();
+            self.put_strays_aside(step)?;
         }
         step.effects.note(Event::MetadataApplied { upto });
         self.obey(&touched, step)?;

@@ -1,11 +1,10 @@
-//! What goes to disk for good, and when: after a roll, and the checkpoint that says so (L28, L31-L33, L37).
+//! What goes to disk for good: after a roll, and what has not been for long (L28, L31, L32, L37).
 //!
 //! Does not know what is in a log.
 
 use super::Process;
 use super::step::Step;
 use crate::event::Event;
-use crate::log::LogFolder;
 use crate::machine::Stop;
 use crate::names::{EndOffset, Partition};
 use crate::replica::Replica;
@@ -28,14 +27,11 @@ impl Process {
         Ok(())
     }
 
-    /// L33.
-    pub(super) fn write_recovery_points(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        if !self.observer.has_published() {
-            return Ok(());
-        }
-        let points = self.replicas.values().map(|replica| (replica.log.directory(), replica.log.recovery_point()));
-        LogFolder::write_recovery_points(step.disk, points, self.own.protocol.storage.replacing)?;
-        Ok(())
+    /// The flusher: what has not been synced for `flush.ms` is (L32).
+    pub(super) fn flush_old(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        let due = self.replicas.iter().filter(|(_, replica)| replica.log.is_flush_due(step.now));
+        let due: Vec<_> = due.map(|(&partition, replica)| (partition, replica.log.end())).collect();
+        due.into_iter().try_for_each(|(partition, end)| self.flush(partition, end, step))
     }
 }
 
