@@ -9,6 +9,7 @@ pub mod batch;
 pub mod builder;
 pub mod checkpoint;
 mod cleaning;
+pub mod compaction;
 mod config;
 pub mod epochs;
 mod files;

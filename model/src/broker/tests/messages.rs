@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::stage::{P, brokers, life};
 use crate::config::{Acks, TopicConfig};
 use crate::event::Value;
-use crate::log::{Batch, BatchBuilder, Batches};
+use crate::log::{Batch, BatchBuilder, Slices};
 use crate::metadata::{MetadataRecord, PartitionRegistration, RecoveryState};
 use crate::names::{
     BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
@@ -113,9 +113,9 @@ pub(super) fn stored(base: u64, epoch: i32, values: &[u64]) -> Batch {
     batch(values).stamp(Offset(base), LeaderEpoch(epoch))
 }
 
-pub(super) fn values_in(bytes: Bytes) -> Vec<(u64, i32, u64)> {
+pub(super) fn values_in(bytes: Slices) -> Vec<(u64, i32, u64)> {
     let mut all = Vec::new();
-    for batch in Batches::new(bytes) {
+    for batch in bytes.batches() {
         let batch = batch.expect("a whole batch");
         for record in batch.records() {
             let record = record.expect("a whole record");
@@ -177,7 +177,7 @@ pub(super) fn records_from(partition: Partition, high_watermark: EndOffset, byte
             high_watermark: Some(high_watermark),
             log_start: Some(EndOffset::ZERO),
             diverging_epoch: None,
-            records: Bytes::from(bytes),
+            records: Bytes::from(bytes).into(),
         }],
     })
 }
@@ -190,7 +190,7 @@ pub(super) fn refused(error: ErrorCode) -> Response {
             high_watermark: None,
             log_start: None,
             diverging_epoch: None,
-            records: Bytes::new(),
+            records: Slices::default(),
         }],
     })
 }
