@@ -265,6 +265,7 @@ impl Process {
             for ticket in self.waiting.produces_on(partition) {
                 self.complete_produce(ticket, step);
             }
+            self.wake_deletions(partition, step);
         }
         self.wake_fetches(partition, step);
     }

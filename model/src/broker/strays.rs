@@ -22,7 +22,6 @@ const DELETED: &str = "-delete";
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strays {
     due: BTreeMap<String, Time>,
-    put_aside: u64,
 }
 
 impl Strays {
@@ -31,18 +30,20 @@ impl Strays {
         let paths = disk.list("")?;
         let directories = paths.iter().filter_map(|path| path.split_once('/')).map(|(directory, _)| directory);
         let left = directories.filter(|name| name.ends_with(STRAY) || name.ends_with(DELETED));
-        Ok(Self { due: left.map(|name| (name.to_owned(), due)).collect(), put_aside: 0 })
+        Ok(Self { due: left.map(|name| (name.to_owned(), due)).collect() })
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
         self.due.values().min().copied()
     }
 
-    /// Another name for a directory, as Kafka makes them.
-    fn name_for(&mut self, directory: &str, chance: Chance) -> String {
-        let drawn = [0, 1].map(|half| chance.draw("stray directory", 2 * self.put_aside + half));
-        self.put_aside += 1;
-        format!("{directory}.{:016x}{:016x}{STRAY}", drawn[0], drawn[1])
+    /// Another name for a directory, as Kafka makes them, and one that is not taken.
+    fn name_for(&self, directory: &str, chance: Chance) -> String {
+        let name = |nth: u64| {
+            let drawn = [0, 1].map(|half| chance.draw("stray directory", 2 * nth + half));
+            format!("{directory}.{:016x}{:016x}{STRAY}", drawn[0], drawn[1])
+        };
+        (0..).map(name).find(|name| !self.due.contains_key(name)).expect("there are more names than directories")
     }
 }
 

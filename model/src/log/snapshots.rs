@@ -3,8 +3,8 @@
 //! Each covers what lies below its offset. One that is missing or corrupt costs a longer replay and nothing else, so they
 //! are written in place. This file must not know segments or the log; who reads on from where a snapshot ends does.
 
-use super::producers::Producers;
 use super::files::DELETED;
+use super::producers::Producers;
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, Offset};
 
