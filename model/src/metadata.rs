@@ -41,8 +41,8 @@ pub enum MetadataRecord {
         name: String,
         /// Its id.
         id: TopicId,
-        /// Its own properties.
-        config: TopicConfig,
+        /// Its own properties; far more than any other record holds.
+        config: Box<TopicConfig>,
     },
     /// A partition was created.
     Partition(PartitionRegistration),
@@ -214,7 +214,7 @@ impl Image {
                 }
             }
             MetadataRecord::Topic { name, id, config } => {
-                let topic = TopicRegistration { name: name.clone(), config: config.clone(), partitions: 0 };
+                let topic = TopicRegistration { name: name.clone(), config: TopicConfig::clone(config), partitions: 0 };
                 self.topics.insert(*id, topic);
             }
             MetadataRecord::Partition(registration) => {

@@ -143,13 +143,13 @@ impl Value for Acks {
         }
     }
 
-    fn show(&self) -> String {
+    fn show(&self) -> Option<String> {
         let text = match self {
             Self::None => "0",
             Self::Leader => "1",
             Self::All => "all",
         };
-        text.to_owned()
+        Some(text.to_owned())
     }
 }
 
@@ -168,13 +168,13 @@ impl Value for OffsetReset {
         }
     }
 
-    fn show(&self) -> String {
+    fn show(&self) -> Option<String> {
         let text = match self {
             Self::Earliest => "earliest",
             Self::Latest => "latest",
             Self::None => "none",
         };
-        text.to_owned()
+        Some(text.to_owned())
     }
 }
 
@@ -189,9 +189,9 @@ impl Value for IsolationLevel {
         }
     }
 
-    fn show(&self) -> String {
+    fn show(&self) -> Option<String> {
         match self {
-            Self::ReadUncommitted => "read_uncommitted".to_owned(),
+            Self::ReadUncommitted => Some("read_uncommitted".to_owned()),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! property is one more line. This file knows no property by name.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::fault::Fault;
 use super::unsupported::Unsupported;
@@ -114,6 +115,7 @@ impl<S> Property<S> {
             Kind::Boolean => "true, false".to_owned(),
             Kind::Number => format!("{low} to {high}"),
             Kind::Millis => format!("{low} to {high} ms"),
+            Kind::Ratio => "0 to 1".to_owned(),
             Kind::OneOf(words) => words.join(", "),
         }
     }
@@ -148,6 +150,7 @@ impl<S> Property<S> {
             Kind::Boolean => "write true or false".to_owned(),
             Kind::Number => format!("write a whole number from {low} to {high}"),
             Kind::Millis => format!("write a whole number of milliseconds from {low} to {high}"),
+            Kind::Ratio => "write a number from 0 to 1".to_owned(),
             Kind::OneOf(words) => format!("write one of {}", words.join(", ")),
         }
     }
@@ -194,7 +197,7 @@ macro_rules! config {
                         config.$field = $crate::config::value::Value::parse(text, range)?;
                         Ok(())
                     },
-                    show: |config| Some($crate::config::value::Value::show(&config.$field)),
+                    show: |config| $crate::config::value::Value::show(&config.$field),
                 },
             )+];
             const UNSUPPORTED: &'static [$crate::config::Unsupported] = $unsupported;
@@ -271,6 +274,24 @@ macro_rules! minimum_of {
 }
 
 pub(super) use {config, entry_points, minimum_of, range_of};
+
+/// A span that must not be longer than another one; the first two properties are theirs.
+pub(super) fn not_more(
+    properties: &'static [&'static str; 2],
+    lesser: Duration,
+    greater: Duration,
+    prefix: &str,
+) -> Option<Contradiction> {
+    let [lesser_name, greater_name] = properties;
+    (lesser > greater).then(|| {
+        let (lesser, greater) = (lesser.as_millis(), greater.as_millis());
+        Contradiction {
+            properties,
+            says: format!("{prefix}{lesser_name} ({lesser}) is more than {prefix}{greater_name} ({greater})"),
+            remedy: format!("lower {prefix}{lesser_name} to {greater} or raise {prefix}{greater_name} to {lesser}"),
+        }
+    })
+}
 
 /// For a table whose values cannot contradict each other.
 pub(super) fn no_contradictions<C>(_: &C, _: &str) -> Vec<Contradiction> {

@@ -111,33 +111,19 @@ pub(super) const SERVER: &[Unsupported] = &[
          max.connection.creation.rate connection.failed.authentication.delay.ms
          max.incremental.fetch.session.cache.slots fetch.purgatory.purge.interval.requests
          producer.purgatory.purge.interval.requests delete.records.purgatory.purge.interval.requests
-         max.request.partition.size.limit",
+         max.request.partition.size.limit log.cleaner.threads log.cleaner.io.buffer.size
+         log.cleaner.io.max.bytes.per.second",
     ),
     Unsupported::new(
         "every node has one simulated disk, and halts when it fails",
         "log.dir log.dirs metadata.log.dir log.dir.failure.timeout.ms cordoned.log.dirs",
     ),
     Unsupported::new(
-        "nothing is deleted from a log yet",
-        "log.retention.bytes log.retention.ms log.retention.minutes log.retention.hours log.retention.check.interval.ms
-         log.cleanup.policy log.cleaner.* log.segment.delete.delay.ms
-         log.flush.start.offset.checkpoint.interval.ms",
-    ),
-    Unsupported::new(
-        "segments roll by size only: set log.segment.bytes",
-        "log.roll.ms log.roll.hours log.roll.jitter.ms log.roll.jitter.hours",
-    ),
-    Unsupported::new(
-        "logs are synced by count only: set log.flush.interval.messages",
-        "log.flush.interval.ms log.flush.scheduler.interval.ms",
-    ),
-    Unsupported::new("there are no index files yet", "log.index.interval.bytes log.index.size.max.bytes"),
-    Unsupported::new(
         "batches keep the timestamps of their producer, whatever they are",
         "log.message.timestamp.type log.message.timestamp.before.max.ms log.message.timestamp.after.max.ms
          log.message.timestamp.difference.max.ms",
     ),
-    Unsupported::new("background tasks start with the broker", "log.initial.task.delay.ms server.max.startup.time.ms"),
+    Unsupported::new("a broker takes as long to start as it takes", "server.max.startup.time.ms"),
     Unsupported::unless(false, "files grow as they are written", "log.preallocate"),
     Unsupported::unless(false, "topics are created by an admin client only", "auto.create.topics.enable"),
     Unsupported::new(
@@ -170,7 +156,7 @@ pub(super) const SERVER: &[Unsupported] = &[
     Unsupported::new("there are no consumer groups yet", "group.* offsets.* offset.metadata.max.bytes"),
     Unsupported::new(
         "there are no idempotent or transactional producers yet",
-        "transaction.* transactional.id.expiration.ms producer.id.expiration.ms producer.id.expiration.check.interval.ms
+        "transaction.* transactional.id.expiration.ms
          add.partitions.to.txn.retry.backoff.ms add.partitions.to.txn.retry.backoff.max.ms",
     ),
     Unsupported::new("share groups are not modelled", "share.*"),
@@ -196,14 +182,6 @@ pub(super) const SERVER: &[Unsupported] = &[
 /// What a topic ignores.
 pub(super) const TOPIC: &[Unsupported] = &[
     COMPRESSION,
-    Unsupported::new(
-        "nothing is deleted from a log yet",
-        "cleanup.policy retention.bytes retention.ms delete.retention.ms min.cleanable.dirty.ratio min.compaction.lag.ms
-         max.compaction.lag.ms file.delete.delay.ms",
-    ),
-    Unsupported::new("segments roll by size only: set segment.bytes", "segment.ms segment.jitter.ms"),
-    Unsupported::new("logs are synced by count only: set flush.messages", "flush.ms"),
-    Unsupported::new("there are no index files yet", "segment.index.bytes index.interval.bytes"),
     Unsupported::new(
         "batches keep the timestamps of their producer, whatever they are",
         "message.timestamp.type message.timestamp.before.max.ms message.timestamp.after.max.ms

@@ -28,6 +28,8 @@ pub enum Kind {
     Number,
     /// A span of time, as a whole number of milliseconds.
     Millis,
+    /// A number between 0 and 1.
+    Ratio,
     /// One of these words.
     OneOf(&'static [&'static str]),
 }
@@ -49,8 +51,8 @@ pub(super) trait Value: Sized {
     const KIND: Kind;
     /// Reads a value, trimmed already.
     fn parse(text: &str, range: &RangeInclusive<i64>) -> Result<Self, Mistake>;
-    /// Prints the value so that [`Value::parse`] reads it again.
-    fn show(&self) -> String;
+    /// Prints the value so that [`Value::parse`] reads it again; `None` if there is nothing to print.
+    fn show(&self) -> Option<String>;
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
         match self {
             Self::Boolean => "a boolean",
             Self::Number | Self::Millis => "a whole number",
+            Self::Ratio => "a number",
             Self::OneOf(_) => "a value that it knows",
         }
     }
@@ -76,8 +79,8 @@ impl Value for bool {
         }
     }
 
-    fn show(&self) -> String {
-        self.to_string()
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
     }
 }
 
@@ -88,8 +91,21 @@ impl Value for Duration {
         u64::parse(text, range).map(Self::from_millis)
     }
 
-    fn show(&self) -> String {
-        self.as_millis().to_string()
+    fn show(&self) -> Option<String> {
+        Some(self.as_millis().to_string())
+    }
+}
+
+/// A property that need not be set.
+impl<T: Value> Value for Option<T> {
+    const KIND: Kind = T::KIND;
+
+    fn parse(text: &str, range: &RangeInclusive<i64>) -> Result<Self, Mistake> {
+        T::parse(text, range).map(Some)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(Value::show)
     }
 }
 
@@ -102,8 +118,8 @@ macro_rules! number_values {
                 Self::try_from(whole_number(text, range)?).map_err(|_| Mistake::Range)
             }
 
-            fn show(&self) -> String {
-                self.to_string()
+            fn show(&self) -> Option<String> {
+                Some(self.to_string())
             }
         }
     )+};

@@ -45,7 +45,7 @@ pub(super) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {
         } else {
             validate(image, topic, &brokers).map(|config| {
                 let id = TopicId(image.end.0 + records.len() as u64);
-                records.push(MetadataRecord::Topic { name: topic.name.clone(), id, config });
+                records.push(MetadataRecord::Topic { name: topic.name.clone(), id, config: Box::new(config) });
                 for index in 0..topic.partitions {
                     let replicas = place(&brokers, placed, usize::from(topic.replication_factor));
                     records.push(new_partition(Partition { topic: id, index }, replicas));

@@ -32,7 +32,7 @@ fn image(records: &[MetadataRecord]) -> Image {
 
 /// An image with one topic of two partitions, of which the second is known.
 fn image_with_partition() -> Image {
-    let topic = MetadataRecord::Topic { name: "t".to_owned(), id: TopicId(2), config: TopicConfig::default() };
+    let topic = MetadataRecord::Topic { name: "t".to_owned(), id: TopicId(2), config: Box::default() };
     image(&[registered(), MetadataRecord::NoOp, topic, created()])
 }
 
@@ -174,7 +174,7 @@ fn records() -> impl Strategy<Value = MetadataRecord> {
         (any::<String>(), any::<u64>(), topic_config).prop_map(|(name, id, config)| MetadataRecord::Topic {
             name,
             id: TopicId(id),
-            config
+            config: Box::new(config),
         }),
         registration.prop_map(MetadataRecord::Partition),
         (partition(), any::<Option<Option<u32>>>(), prop::option::of(brokers()), prop::option::of(recovery()))

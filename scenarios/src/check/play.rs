@@ -70,7 +70,7 @@ impl Play {
             play.register(broker);
         }
         // Two records each for three brokers, and the first: the topic's record is the eighth, but its id is our choice.
-        play.commit(MetadataRecord::Topic { name: "t".to_owned(), id: P.topic, config });
+        play.commit(MetadataRecord::Topic { name: "t".to_owned(), id: P.topic, config: Box::new(config) });
         for partition in [P, Q] {
             play.commit(MetadataRecord::Partition(PartitionRegistration {
                 partition,

@@ -234,7 +234,7 @@ fn a_directory_of_another_topic_of_the_same_name_is_not_taken_for_this_one() {
     let mut records = three(1, &[1], 1);
     let id = crate::names::TopicId(9);
     let partition = crate::names::Partition { topic: id, index: 0 };
-    let config = crate::config::TopicConfig::default();
+    let config = Box::default();
     records.truncate(6);
     records.push(MetadataRecord::Topic { name: "t".to_owned(), id, config });
     records.push(MetadataRecord::Partition(registration(partition, 1, &[1])));

@@ -11,8 +11,8 @@ use crate::names::{
     BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
 };
 use crate::wire::{
-    ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, Fetcher, PartitionChangeAccepted,
-    ProducePartition, ProduceRequest, Response,
+    DeleteRecordsPartition, DeleteRecordsRequest, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest,
+    FetchResponse, Fetcher, PartitionChangeAccepted, ProducePartition, ProduceRequest, Response,
 };
 
 /// A broker is registered in its first life, and unfenced.
@@ -35,7 +35,7 @@ pub(super) fn fenced(id: u32, epoch: BrokerEpoch, fenced: bool) -> MetadataRecor
 
 pub(super) fn topic(min_isr: u32) -> MetadataRecord {
     let config = TopicConfig { min_insync_replicas: Some(min_isr), ..TopicConfig::default() };
-    MetadataRecord::Topic { name: "t".to_owned(), id: TopicId(1), config }
+    MetadataRecord::Topic { name: "t".to_owned(), id: TopicId(1), config: Box::new(config) }
 }
 
 pub(super) fn registration(partition: Partition, leader: u32, isr: &[u32]) -> PartitionRegistration {
@@ -168,18 +168,47 @@ pub(super) fn consumer_fetch(offset: u64) -> FetchRequest {
     fetch(Fetcher::Consumer, None, offset, None)
 }
 
+/// A fetch by a follower in its first life whose own log begins at `log_start`.
+pub(super) fn follower_fetch_of(from: u32, epoch: i32, offset: u64, log_start: u64) -> FetchRequest {
+    let mut fetch = follower_fetch(from, epoch, offset);
+    fetch.partitions[0].log_start = EndOffset(log_start);
+    fetch
+}
+
+/// Asks for the records of `P` below an offset to be deleted; none for the high watermark.
+pub(super) fn delete_records(before: Option<u64>) -> DeleteRecordsRequest {
+    DeleteRecordsRequest {
+        timeout: std::time::Duration::from_millis(30_000),
+        partitions: vec![DeleteRecordsPartition { partition: P, before: before.map(Offset) }],
+    }
+}
+
 /// What a leader, or the controller, answers to a fetch.
 pub(super) fn records_from(partition: Partition, high_watermark: EndOffset, bytes: Vec<u8>) -> Response {
-    Response::Fetch(FetchResponse {
-        partitions: vec![FetchPartitionResponse {
-            partition,
-            error: ErrorCode::None,
-            high_watermark: Some(high_watermark),
-            log_start: Some(EndOffset::ZERO),
-            diverging_epoch: None,
-            records: Bytes::from(bytes).into(),
-        }],
-    })
+    Response::Fetch(FetchResponse { partitions: vec![served(partition, high_watermark, EndOffset::ZERO, bytes)] })
+}
+
+/// What a leader of `P` answers whose log begins at `log_start`.
+pub(super) fn records_behind(log_start: u64, high_watermark: u64, batches: &[Batch]) -> Response {
+    let bytes = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    let part = served(P, EndOffset(high_watermark), EndOffset(log_start), bytes);
+    Response::Fetch(FetchResponse { partitions: vec![part] })
+}
+
+fn served(
+    partition: Partition,
+    high_watermark: EndOffset,
+    log_start: EndOffset,
+    bytes: Vec<u8>,
+) -> FetchPartitionResponse {
+    FetchPartitionResponse {
+        partition,
+        error: ErrorCode::None,
+        high_watermark: Some(high_watermark),
+        log_start: Some(log_start),
+        diverging_epoch: None,
+        records: Slices::from(Bytes::from(bytes)),
+    }
 }
 
 pub(super) fn refused(error: ErrorCode) -> Response {

@@ -205,6 +205,21 @@ fn a_follower_may_not_wait_longer_than_its_socket_or_its_place_in_the_isr_lasts(
 }
 
 #[test]
+fn nothing_can_have_to_be_compacted_before_it_may_be() {
+    check(
+        "log.cleaner.max.compaction.lag.ms=5\nlog.cleaner.min.compaction.lag.ms=6\n\
+         topic.min.compaction.lag.ms=2\ntopic.max.compaction.lag.ms=1\n",
+        "server.properties:2: log.cleaner.min.compaction.lag.ms: \
+         log.cleaner.min.compaction.lag.ms (6) is more than log.cleaner.max.compaction.lag.ms (5); \
+         lower log.cleaner.min.compaction.lag.ms to 5 or raise log.cleaner.max.compaction.lag.ms to 6
+         server.properties:4: topic.max.compaction.lag.ms: \
+         topic.min.compaction.lag.ms (2) is more than topic.max.compaction.lag.ms (1); \
+         lower topic.min.compaction.lag.ms to 1 or raise topic.max.compaction.lag.ms to 2",
+    );
+    check("log.cleaner.max.compaction.lag.ms=5\nlog.cleaner.min.compaction.lag.ms=5\n", "");
+}
+
+#[test]
 fn the_last_of_several_lines_wins_and_the_others_are_noted() {
     let text = "num.partitions=no\nnum.partitions=2\nnum.partitions:3\n";
     check(
@@ -218,33 +233,33 @@ fn the_last_of_several_lines_wins_and_the_others_are_noted() {
 #[test]
 fn what_kafka_knows_and_we_do_not_model_is_noted_with_the_reason() {
     let text = "listeners=PLAINTEXT://:9092\n\
-                log.retention.hours=168\n\
+                log.cleaner.threads=2\n\
                 ssl.keystore.location=/etc/k\n\
                 listener.name.internal.ssl.keystore.location=/etc/k\n\
                 auto.leader.rebalance.enable=true\n\
-                producer.id.expiration.ms=1\n\
+                transaction.state.log.min.isr=1\n\
                 producer.enable.idempotence=true\n\
                 producer.compression.type=zstd\n\
                 consumer.isolation.level=read_committed\n\
                 consumer.auto.offset.reset=by_duration:PT1H\n\
                 consumer.group.id=g\n\
-                retention.ms=1\n\
-                topic.cleanup.policy=compact\n";
+                message.timestamp.type=LogAppendTime\n\
+                topic.compression.type=zstd\n";
     check(
         text,
         "server.properties:1: listeners: ignored: every node has one address on the simulated network
-         server.properties:2: log.retention.hours: ignored: nothing is deleted from a log yet
+         server.properties:2: log.cleaner.threads: ignored: threads, queues and buffers of a node are not modelled
          server.properties:3: ssl.keystore.location: ignored: there is no encryption, authentication or authorization here
          server.properties:4: listener.name.internal.ssl.keystore.location: ignored: every node has one address on the simulated network
          server.properties:5: auto.leader.rebalance.enable: ignored: leadership does not go back to the preferred replica yet
-         server.properties:6: producer.id.expiration.ms: ignored: there are no idempotent or transactional producers yet
+         server.properties:6: transaction.state.log.min.isr: ignored: there are no idempotent or transactional producers yet
          server.properties:7: producer.enable.idempotence: ignored: the producer is not idempotent yet: a retry may duplicate or reorder
          server.properties:8: producer.compression.type: ignored: records are not compressed
          server.properties:9: consumer.isolation.level: ignored: there are no transactions yet: the default is used
          server.properties:10: consumer.auto.offset.reset: ignored: offsets are not looked up by time yet: the default is used
          server.properties:11: consumer.group.id: ignored: there are no consumer groups yet: partitions are assigned, and positions not committed
-         server.properties:12: retention.ms: ignored: nothing is deleted from a log yet
-         server.properties:13: topic.cleanup.policy: ignored: nothing is deleted from a log yet",
+         server.properties:12: message.timestamp.type: ignored: batches keep the timestamps of their producer, whatever they are
+         server.properties:13: topic.compression.type: ignored: records are not compressed",
     );
     assert_eq!(settings(text), Settings::default());
 }
@@ -300,7 +315,7 @@ fn the_server_properties_that_kafka_ships_is_read() {
     let (settings, notices) = Settings::parse("server.properties", text).expect("Kafka reads it too");
     assert_eq!(settings, Settings::default());
     let ignored: Vec<_> = notices.iter().filter(|notice| matches!(notice, Notice::Ignored { .. })).collect();
-    assert_eq!((ignored.len(), notices.len()), (22, 22), "all but num.partitions and log.segment.bytes");
+    assert_eq!((ignored.len(), notices.len()), (20, 20), "all but num.partitions and those of the log");
 }
 
 #[test]

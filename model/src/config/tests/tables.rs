@@ -6,6 +6,7 @@ use std::fmt::Write;
 use proptest::prelude::*;
 
 use crate::config::table::Table;
+use crate::config::value::ms;
 use crate::config::*;
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -41,8 +42,35 @@ broker.heartbeat.interval.ms = 2000  [1 to 2147483647 ms]
 broker.session.timeout.ms = 9000  [1 to 2147483647 ms]
 initial.broker.registration.timeout.ms = 60000  [1 to 2147483647 ms]
 log.segment.bytes = 1073741824  [1 to 2147483647]
+log.roll.ms = (none)  [1 to 9223372036854775807 ms]
+log.roll.hours = 168  [1 to 2147483647]
+log.roll.jitter.ms = (none)  [0 to 9223372036854775807 ms]
+log.roll.jitter.hours = 0  [0 to 2147483647]
+log.index.size.max.bytes = 10485760  [4 to 2147483647]
+log.index.interval.bytes = 4096  [0 to 2147483647]
 log.flush.interval.messages = 9223372036854775807  [1 to 9223372036854775807]
+log.flush.interval.ms = (none)  [0 to 9223372036854775807 ms]
+log.flush.scheduler.interval.ms = 9223372036854775807  [1 to 9223372036854775807 ms]
 log.flush.offset.checkpoint.interval.ms = 60000  [1 to 2147483647 ms]
+log.flush.start.offset.checkpoint.interval.ms = 60000  [1 to 2147483647 ms]
+log.initial.task.delay.ms = 30000  [0 to 9223372036854775807 ms]
+log.cleanup.policy = delete  [delete, compact, compact,delete]
+log.retention.bytes = -1  [-1 to 9223372036854775807]
+log.retention.ms = (none)  [-1 to 9223372036854775807 ms]
+log.retention.minutes = (none)  [-1 to 2147483647]
+log.retention.hours = 168  [-1 to 2147483647]
+log.retention.check.interval.ms = 300000  [1 to 9223372036854775807 ms]
+log.segment.delete.delay.ms = 60000  [0 to 9223372036854775807 ms]
+log.cleaner.enable = true  [true, false]
+log.cleaner.backoff.ms = 15000  [1 to 9223372036854775807 ms]
+log.cleaner.min.cleanable.ratio = 0.5  [0 to 1]
+log.cleaner.delete.retention.ms = 86400000  [0 to 9223372036854775807 ms]
+log.cleaner.min.compaction.lag.ms = 0  [0 to 9223372036854775807 ms]
+log.cleaner.max.compaction.lag.ms = 9223372036854775807  [1 to 9223372036854775807 ms]
+log.cleaner.dedupe.buffer.size = 134217728  [1 to 9223372036854775807]
+log.cleaner.io.buffer.load.factor = 0.9  [0 to 1]
+producer.id.expiration.ms = 86400000  [1 to 2147483647 ms]
+producer.id.expiration.check.interval.ms = 600000  [1 to 2147483647 ms]
 message.max.bytes = 1048588  [0 to 2147483647]
 fetch.max.bytes = 57671680  [1024 to 2147483647]
 request.timeout.ms = 30000  [1 to 2147483647 ms]
@@ -53,8 +81,21 @@ metadata.max.idle.interval.ms = 500  [0 to 2147483647 ms]
 topic.min.insync.replicas = (the broker's min.insync.replicas)  [1 to 2147483647]
 topic.unclean.leader.election.enable = (the broker's unclean.leader.election.enable)  [true, false]
 topic.segment.bytes = (the broker's log.segment.bytes)  [1 to 2147483647]
+topic.segment.ms = (the broker's log.roll.ms)  [1 to 9223372036854775807 ms]
+topic.segment.jitter.ms = (the broker's log.roll.jitter.ms)  [0 to 9223372036854775807 ms]
+topic.segment.index.bytes = (the broker's log.index.size.max.bytes)  [4 to 2147483647]
+topic.index.interval.bytes = (the broker's log.index.interval.bytes)  [0 to 2147483647]
 topic.flush.messages = (the broker's log.flush.interval.messages)  [1 to 9223372036854775807]
+topic.flush.ms = (the broker's log.flush.interval.ms)  [0 to 9223372036854775807 ms]
 topic.max.message.bytes = (the broker's message.max.bytes)  [0 to 2147483647]
+topic.cleanup.policy = (the broker's log.cleanup.policy)  [delete, compact, compact,delete]
+topic.retention.bytes = (the broker's log.retention.bytes)  [-1 to 9223372036854775807]
+topic.retention.ms = (the broker's log.retention.ms)  [-1 to 9223372036854775807 ms]
+topic.file.delete.delay.ms = (the broker's log.segment.delete.delay.ms)  [0 to 9223372036854775807 ms]
+topic.delete.retention.ms = (the broker's log.cleaner.delete.retention.ms)  [0 to 9223372036854775807 ms]
+topic.min.cleanable.dirty.ratio = (the broker's log.cleaner.min.cleanable.ratio)  [0 to 1]
+topic.min.compaction.lag.ms = (the broker's log.cleaner.min.compaction.lag.ms)  [0 to 9223372036854775807 ms]
+topic.max.compaction.lag.ms = (the broker's log.cleaner.max.compaction.lag.ms)  [1 to 9223372036854775807 ms]
 producer.acks = all  [all, -1, 0, 1]
 producer.retries = 2147483647  [0 to 2147483647]
 producer.max.in.flight.requests.per.connection = 5  [1 to 2147483647]
@@ -106,6 +147,19 @@ fn a_topic_takes_from_the_broker_what_it_does_not_say() {
         log_segment_bytes: 3,
         log_flush_interval_messages: 4,
         message_max_bytes: 5,
+        log_roll: Some(ms(6)),
+        log_roll_jitter: Some(ms(7)),
+        log_index_size_max_bytes: 8,
+        log_index_interval_bytes: 9,
+        log_flush_interval: Some(ms(10)),
+        log_cleanup_policy: CleanupPolicy::COMPACT,
+        log_retention_bytes: Limit::At(11),
+        log_retention: Some(Limit::At(ms(12))),
+        log_segment_delete_delay: ms(13),
+        log_cleaner_delete_retention: ms(14),
+        log_cleaner_min_cleanable_ratio: Ratio::try_from(0.15).expect("between 0 and 1"),
+        log_cleaner_min_compaction_lag: ms(16),
+        log_cleaner_max_compaction_lag: ms(17),
         ..BrokerConfig::default()
     };
     let from_broker = EffectiveTopicConfig {
@@ -114,6 +168,19 @@ fn a_topic_takes_from_the_broker_what_it_does_not_say() {
         segment_bytes: 3,
         flush_messages: 4,
         max_message_bytes: 5,
+        segment: ms(6),
+        segment_jitter: ms(7),
+        segment_index_bytes: 8,
+        index_interval_bytes: 9,
+        flush: ms(10),
+        cleanup_policy: CleanupPolicy::COMPACT,
+        retention_bytes: Limit::At(11),
+        retention: Limit::At(ms(12)),
+        file_delete_delay: ms(13),
+        delete_retention: ms(14),
+        min_cleanable_dirty_ratio: Ratio::try_from(0.15).expect("between 0 and 1"),
+        min_compaction_lag: ms(16),
+        max_compaction_lag: ms(17),
     };
     assert_eq!(TopicConfig::default().effective(&broker), from_broker);
     let config =
@@ -128,6 +195,102 @@ fn a_topic_takes_from_the_broker_what_it_does_not_say() {
             ..from_broker
         }
     );
+}
+
+#[test]
+fn the_finest_of_several_units_that_is_set_counts() {
+    let broker = |list: &[(&str, &str)]| {
+        let mut config = BrokerConfig::default();
+        for (name, value) in list {
+            config.set(name, value).unwrap_or_else(|fault| panic!("{fault}"));
+        }
+        config
+    };
+    let week = ms(604_800_000);
+    let unset = broker(&[]);
+    assert_eq!((unset.roll(), unset.roll_jitter(), unset.retention()), (week, ms(0), Limit::At(week)));
+    assert_eq!(unset.flush_interval(), ms(i64::MAX.unsigned_abs()));
+    let hours = [("log.roll.hours", "2"), ("log.roll.jitter.hours", "1"), ("log.retention.hours", "3")];
+    let coarse = broker(&hours);
+    assert_eq!((coarse.roll(), coarse.roll_jitter()), (ms(7_200_000), ms(3_600_000)));
+    assert_eq!(coarse.retention(), Limit::At(ms(10_800_000)));
+    // Whatever the order of the lines.
+    let fine =
+        broker(&[[("log.roll.ms", "5"), ("log.roll.jitter.ms", "4"), ("log.retention.ms", "6")], hours].concat());
+    assert_eq!((fine.roll(), fine.roll_jitter(), fine.retention()), (ms(5), ms(4), Limit::At(ms(6))));
+    assert_eq!(broker(&[("log.retention.minutes", "2"), hours[2]]).retention(), Limit::At(ms(120_000)));
+    for name in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
+        assert_eq!(broker(&[(name, "-1")]).retention(), Limit::None, "{name}");
+    }
+    assert_eq!(broker(&[("log.flush.scheduler.interval.ms", "7")]).flush_interval(), ms(7));
+    assert_eq!(
+        broker(&[("log.flush.scheduler.interval.ms", "7"), ("log.flush.interval.ms", "8")]).flush_interval(),
+        ms(8)
+    );
+}
+
+#[test]
+fn the_cleaners_map_takes_as_many_keys_as_kafkas() {
+    let entries = |size, load| {
+        let load = Ratio::try_from(load).expect("between 0 and 1");
+        let config = BrokerConfig {
+            log_cleaner_dedupe_buffer_size: size,
+            log_cleaner_io_buffer_load_factor: load,
+            ..BrokerConfig::default()
+        };
+        config.cleaner_map_entries()
+    };
+    assert_eq!(BrokerConfig::default().cleaner_map_entries(), 5_033_164);
+    assert_eq!([entries(240, 1.0), entries(240, 0.5), entries(240, 0.0), entries(1, 1.0)], [10, 5, 1, 1]);
+    assert_eq!(entries(u64::MAX, 1.0), 89_478_485, "a map of Kafka is at most an `int` of bytes");
+}
+
+#[test]
+fn a_cleanup_policy_is_a_list_in_any_order() {
+    let both = CleanupPolicy { delete: true, compact: true };
+    for (text, policy, shown) in [
+        ("delete", CleanupPolicy::DELETE, "delete"),
+        ("compact", CleanupPolicy::COMPACT, "compact"),
+        ("compact,delete", both, "compact,delete"),
+        ("delete , compact", both, "compact,delete"),
+    ] {
+        let mut config = TopicConfig::default();
+        assert_eq!(config.set("cleanup.policy", text), Ok(Taken::Applied));
+        assert_eq!(config.cleanup_policy, Some(policy));
+        assert_eq!(
+            TopicConfig::property("cleanup.policy").expect("it is in the table").show(&config).as_deref(),
+            Some(shown)
+        );
+    }
+    for text in ["", "compact,", "delete;compact", "Delete", "none"] {
+        let fault = TopicConfig::default().set("cleanup.policy", text).expect_err("no policy");
+        assert_eq!(
+            fault.to_string(),
+            format!(
+                "cleanup.policy: {text:?} is not a value that it knows; write one of delete, compact, compact,delete"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_ratio_lies_between_nothing_and_all() {
+    let mut config = TopicConfig::default();
+    for (text, ratio) in [("0", 0.0), ("0.25", 0.25), ("1.0", 1.0), ("1e-3", 0.001)] {
+        assert_eq!(config.set("min.cleanable.dirty.ratio", text), Ok(Taken::Applied));
+        assert_eq!(config.min_cleanable_dirty_ratio.map(Ratio::get), Some(ratio));
+    }
+    let before = config.clone();
+    for (text, says) in [
+        ("1.01", "1.01 is out of range"),
+        ("-0.1", "-0.1 is out of range"),
+        ("half", r#""half" is not a number"#),
+        ("NaN", r#""NaN" is not a number"#),
+    ] {
+        let fault = config.set("min.cleanable.dirty.ratio", text).expect_err("no ratio");
+        assert_eq!(fault.to_string(), format!("min.cleanable.dirty.ratio: {says}; write a number from 0 to 1"));
+    }
+    assert_eq!(config, before);
 }
 
 #[test]
@@ -146,7 +309,7 @@ fn a_topic_is_refused_for_what_is_wrong_with_its_properties() {
     let error = TopicConfig::from_pairs(&pairs(&[
         ("min.insync.replicas", "0"),
         ("log.segment.bytes", "1"),
-        ("retention.ms", "1"),
+        ("compression.type", "zstd"),
         ("acks", "all"),
     ]))
     .expect_err("three of these are wrong");
@@ -156,15 +319,23 @@ fn a_topic_is_refused_for_what_is_wrong_with_its_properties() {
          topic config:2: log.segment.bytes: unknown property; did you mean segment.bytes?\n\
          topic config:4: acks: unknown property; no known property has a similar name: remove the line"
     );
-    let (config, notices) = TopicConfig::from_pairs_noted(&pairs(&[("retention.ms", "1"), ("segment.bytes", "100")]))
-        .expect("one is ignored, one is small");
+    let (config, notices) =
+        TopicConfig::from_pairs_noted(&pairs(&[("compression.type", "zstd"), ("segment.bytes", "100")]))
+            .expect("one is ignored, one is small");
     assert_eq!(config, TopicConfig { segment_bytes: Some(100), ..TopicConfig::default() });
     assert_eq!(
         notices.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
-            "topic config:1: retention.ms: ignored: nothing is deleted from a log yet",
+            "topic config:1: compression.type: ignored: records are not compressed",
             "topic config:2: segment.bytes: 100 is taken, though Kafka's minimum is 1048576",
         ]
+    );
+    let lags = [("min.compaction.lag.ms", "6"), ("max.compaction.lag.ms", "5")];
+    let error = TopicConfig::from_pairs(&pairs(&lags)).expect_err("they contradict each other");
+    assert_eq!(
+        error.to_string(),
+        "topic config:2: max.compaction.lag.ms: min.compaction.lag.ms (6) is more than max.compaction.lag.ms (5); \
+         lower min.compaction.lag.ms to 5 or raise max.compaction.lag.ms to 6"
     );
 }
 
@@ -254,6 +425,7 @@ fn any_value<C: Table>(property: &'static Property<C>) -> BoxedStrategy<(String,
     let value = match property.kind {
         Kind::Boolean => any::<bool>().prop_map(|value| value.to_string()).boxed(),
         Kind::Number | Kind::Millis => property.range.clone().prop_map(|value| value.to_string()).boxed(),
+        Kind::Ratio => (0.0..=1.0).prop_map(|value: f64| value.to_string()).boxed(),
         Kind::OneOf(words) => prop::sample::select(words).prop_map(str::to_owned).boxed(),
     };
     value.prop_map(move |value| (name.to_owned(), value)).boxed()
@@ -308,7 +480,8 @@ proptest! {
     }
 
     #[test]
-    fn settings_survive_json(lines in any_lines::<BrokerConfig>("")) {
+    fn settings_survive_json(mut lines in any_lines::<BrokerConfig>(""), topic in any_lines::<TopicConfig>("topic.")) {
+        lines.extend(topic);
         if let Ok((settings, _)) = Settings::parse("drawn", &lines.join("\n")) {
             let json = serde_json::to_string(&settings).expect("settings are plain data");
             prop_assert_eq!(serde_json::from_str::<Settings>(&json).expect("as it was written"), settings);
