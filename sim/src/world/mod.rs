@@ -5,6 +5,8 @@
 
 mod ambush;
 pub(crate) mod boot;
+mod calls;
+mod doom;
 mod hands;
 pub(crate) mod hosts;
 mod label;
@@ -24,6 +26,7 @@ use model::names::Node;
 
 use ambush::Ambushes;
 pub use boot::BootFailure;
+pub use calls::{CallKind, DiskCall};
 pub use hands::{Decided, Unsettled};
 use hosts::Host;
 pub(crate) use queue::Queue;
