@@ -208,6 +208,12 @@ impl<O: Observer> World<O> {
         self.now
     }
 
+    /// When the next thing happens, if anything is left that could.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Moment> {
+        self.queue.next_at()
+    }
+
     /// When the scenario began, if it has.
     #[must_use]
     pub fn begun(&self) -> Option<Moment> {
