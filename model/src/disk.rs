@@ -62,6 +62,16 @@ pub trait Disk {
     /// As for [`Disk::create`].
     fn read(&mut self, file: FileId, at: u64, length: usize) -> Result<Bytes, DiskError>;
 
+    /// The bytes that [`Disk::read`] would return, in pieces that need not be copied: slices of what was appended, where
+    /// the disk has them. Joined they are the same; none is empty. It is one call, and takes the time of one `read`.
+    ///
+    /// # Errors
+    /// As for [`Disk::create`].
+    fn read_slices(&mut self, file: FileId, at: u64, length: usize) -> Result<Vec<Bytes>, DiskError> {
+        let bytes = self.read(file, at, length)?;
+        Ok(if bytes.is_empty() { Vec::new() } else { vec![bytes] })
+    }
+
     /// Cuts the file down to `length` bytes. Not durable before the next sync.
     ///
     /// # Errors
@@ -79,6 +89,14 @@ pub trait Disk {
     /// # Errors
     /// [`DiskError::NotFound`] if there is no such file, or as for [`Disk::create`].
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError>;
+
+    /// Gives a directory of the log directory another name there, in one step, with everything below it. Open files stay
+    /// good. Not durable before [`Disk::sync_dir`] of `""`, which need not be followed by one of the directory itself.
+    ///
+    /// # Errors
+    /// [`DiskError::NotFound`] if there is no file below `from`; [`DiskError::Io`], and nothing changed, if there is one
+    /// at or below `to` or if either is not directly in the log directory; or as for [`Disk::create`].
+    fn rename_dir(&mut self, from: &str, to: &str) -> Result<(), DiskError>;
 
     /// Removes a file. Not durable before [`Disk::sync_dir`].
     ///

@@ -175,6 +175,10 @@ impl Disk for NoDisk {
         unreachable!("a client uses no disk")
     }
 
+    fn rename_dir(&mut self, _: &str, _: &str) -> Result<(), DiskError> {
+        unreachable!("a client uses no disk")
+    }
+
     fn remove(&mut self, _: &str) -> Result<(), DiskError> {
         unreachable!("a client uses no disk")
     }

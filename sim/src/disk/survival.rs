@@ -122,6 +122,7 @@ fn draw_names(dice: Dice, host: Node, nth: u64, odds: f64, pending: &[NameChange
             NameChange::Linked { .. } => 0_u8,
             NameChange::Moved { .. } => 1,
             NameChange::Unlinked { .. } => 2,
+            NameChange::DirectoryMoved { .. } => 3,
         };
         let mut which = meaning.and(&kind);
         for path in change.paths() {

@@ -153,6 +153,10 @@ impl Disk for MemoryDisk {
         })
     }
 
+    fn rename_dir(&mut self, _: &str, _: &str) -> Result<(), DiskError> {
+        unreachable!("a controller renames no directory")
+    }
+
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
         self.call(|disk| disk.names.remove(path).map(|_| ()).ok_or(DiskError::NotFound))
     }

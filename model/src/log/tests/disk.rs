@@ -44,6 +44,7 @@ struct Content {
 enum NameChange {
     Create(String, FileId),
     Rename(String, String),
+    RenameDir(String, String),
     Remove(String),
 }
 
@@ -61,9 +62,13 @@ impl FakeDisk {
     /// The power goes and comes back. `dice` decides what was written of what was not synced.
     pub(crate) fn power_off(&mut self, dice: u64) {
         let mut dice = Dice(dice);
-        for change in std::mem::take(&mut self.pending) {
+        let mut pending = std::mem::take(&mut self.pending);
+        for nth in 0..pending.len() {
             if dice.coin() {
-                change.apply(&mut self.durable_names);
+                pending[nth].apply(&mut self.durable_names);
+            } else if let NameChange::RenameDir(from, to) = pending[nth].clone() {
+                // What was done in the directory later was done in it all the same.
+                pending[nth + 1..].iter_mut().for_each(|change| change.move_below(&to, &from));
             }
         }
         self.names.clone_from(&self.durable_names);
@@ -232,6 +237,22 @@ impl Disk for FakeDisk {
         )
     }
 
+    fn rename_dir(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
+        if !self.names.keys().any(|path| is_below(path, from)) {
+            return Err(DiskError::NotFound);
+        }
+        if self.names.keys().any(|path| path == to || is_below(path, to)) {
+            return Err(DiskError::Io);
+        }
+        self.call(
+            || format!("rename_dir {from} {to}"),
+            |disk, _| {
+                disk.change(NameChange::RenameDir(from.to_owned(), to.to_owned()));
+                Ok(())
+            },
+        )
+    }
+
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
         if !self.names.contains_key(path) {
             return Err(DiskError::NotFound);
@@ -246,9 +267,7 @@ impl Disk for FakeDisk {
     }
 
     fn list(&mut self, directory: &str) -> Result<Vec<String>, DiskError> {
-        let inside = |path: &&String| {
-            directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
-        };
+        let inside = |path: &&String| directory.is_empty() || is_below(path, directory);
         Ok(self.names.keys().filter(inside).cloned().collect())
     }
 
@@ -256,12 +275,15 @@ impl Disk for FakeDisk {
         self.call(
             || format!("sync_dir {directory}"),
             |disk, _| {
-                let (synced, rest) = std::mem::take(&mut disk.pending)
-                    .into_iter()
-                    .partition::<Vec<_>, _>(|change| change.is_in(directory));
-                disk.pending = rest;
-                for change in synced {
+                for change in std::mem::take(&mut disk.pending) {
+                    if !change.is_in(directory) {
+                        disk.pending.push(change);
+                        continue;
+                    }
                     change.apply(&mut disk.durable_names);
+                    if let NameChange::RenameDir(from, to) = change {
+                        disk.pending.iter_mut().for_each(|earlier| earlier.move_below(&from, &to));
+                    }
                 }
                 Ok(())
             },
@@ -305,16 +327,40 @@ impl NameChange {
                     names.insert(to.clone(), file);
                 }
             }
+            Self::RenameDir(from, to) => {
+                let paths: Vec<String> = names.keys().filter(|path| is_below(path, from)).cloned().collect();
+                for path in paths {
+                    let file = names.remove(&path).expect("listed");
+                    names.insert(format!("{to}{}", &path[from.len()..]), file);
+                }
+            }
             Self::Remove(path) => {
                 names.remove(path);
             }
         }
     }
 
+    /// The directory `from` is called `to` by now.
+    fn move_below(&mut self, from: &str, to: &str) {
+        let paths = match self {
+            Self::Create(path, _) | Self::Remove(path) => vec![path],
+            Self::Rename(one, other) | Self::RenameDir(one, other) => vec![one, other],
+        };
+        for path in paths {
+            if path == from || is_below(path, from) {
+                path.replace_range(..from.len(), to);
+            }
+        }
+    }
+
     fn is_in(&self, directory: &str) -> bool {
-        let (Self::Create(path, _) | Self::Rename(_, path) | Self::Remove(path)) = self;
+        let (Self::Create(path, _) | Self::Rename(_, path) | Self::RenameDir(_, path) | Self::Remove(path)) = self;
         path.rsplit_once('/').map_or("", |(directory, _)| directory) == directory
     }
+}
+
+fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// SplitMix64.
