@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use model::event::Event;
 use model::names::{BrokerId, Node};
-use sim::disk::Side;
+use sim::disk::{CallKind, Side};
 use sim::fault::{Stopping, Strike, Target};
-use sim::world::{CallKind, DiskCall};
+use sim::world::DiskCall;
 use sim::{Cluster, Ending, Fault, Moment, What, World};
 
 const B1: BrokerId = BrokerId(1);
@@ -47,7 +47,9 @@ fn lives(world: &World) -> Vec<(Moment, Option<Ending>)> {
 fn append(world: &World) -> DiskCall {
     let calls = world.kept_disk_calls(B1);
     let appends = calls.iter().filter(|call| {
-        call.kind == CallKind::Append && call.path.starts_with("records-0/") && call.path.ends_with(".log")
+        call.call.kind == CallKind::Append
+            && call.call.path.starts_with("records-0/")
+            && call.call.path.ends_with(".log")
     });
     appends.filter(|call| call.at > world.begun().unwrap()).nth(3).unwrap().clone()
 }
@@ -57,8 +59,12 @@ fn kept_calls_are_numbered_as_the_disk_counts_them() {
     let world = world(Vec::new());
     let calls = world.kept_disk_calls(B1);
     assert_eq!(calls.len() as u64, world.disk_calls(B1));
-    assert!(calls.iter().zip(1..).all(|(call, number)| call.number == number));
-    assert!(calls.iter().all(|call| !call.path.is_empty() || matches!(call.kind, CallKind::List | CallKind::SyncDir)));
+    assert!(calls.iter().zip(1..).all(|(call, number)| call.call.number == number));
+    assert!(
+        calls
+            .iter()
+            .all(|call| !call.call.path.is_empty() || matches!(call.call.kind, CallKind::List | CallKind::SyncDir))
+    );
 }
 
 #[test]
@@ -76,11 +82,11 @@ fn to_listen_to_a_disk_changes_nothing() {
 fn a_host_stops_in_the_call_that_was_named_and_is_back_after_a_while() {
     let call = append(&world(Vec::new()));
     for (how, ending) in [(Stopping::Kill, Ending::Crashed), (Stopping::Power, Ending::PoweredOff)] {
-        let world = world(vec![stop(call.number, Side::Before, how)]);
+        let world = world(vec![stop(call.call.number, Side::Before, how)]);
         let lives = lives(&world);
         assert_eq!(lives, [(call.at, Some(ending)), (call.at + BACK, None)]);
         let last = world.kept_disk_calls(B1).iter().rfind(|known| known.life == call.life).unwrap();
-        assert_eq!(last.number, call.number, "nothing more was asked of the disk in that life");
+        assert_eq!(last.call.number, call.call.number, "nothing more was asked of the disk in that life");
     }
 }
 
@@ -88,7 +94,7 @@ fn a_host_stops_in_the_call_that_was_named_and_is_back_after_a_while() {
 fn the_side_says_whether_the_call_took_effect() {
     let call = append(&world(Vec::new()));
     let length = |side| {
-        let mut world = world(vec![stop(call.number, side, Stopping::Kill)]);
+        let mut world = world(vec![stop(call.call.number, side, Stopping::Kill)]);
         // Its old registration has to expire first.
         world.run_for(Duration::from_secs(15));
         let data = world.partitions()[0];
@@ -106,8 +112,12 @@ fn the_side_says_whether_the_call_took_effect() {
 #[test]
 fn a_second_order_strikes_in_the_life_after_the_first() {
     let call = append(&world(Vec::new()));
-    let orders =
-        || vec![stop(call.number, Side::After, Stopping::Power), stop(call.number + 5, Side::Before, Stopping::Kill)];
+    let orders = || {
+        vec![
+            stop(call.call.number, Side::After, Stopping::Power),
+            stop(call.call.number + 5, Side::Before, Stopping::Kill),
+        ]
+    };
     let world = world(orders());
     let endings: Vec<_> = lives(&world).into_iter().filter_map(|(_, ending)| ending).collect();
     assert_eq!(endings, [Ending::PoweredOff, Ending::Crashed]);

@@ -56,7 +56,10 @@ pub(super) fn small_logs(_: Dice) -> Sketch {
         .property("replica.high.watermark.checkpoint.interval.ms", 1_000)
         .property("broker.session.timeout.ms", 1_500)
         .property("broker.heartbeat.interval.ms", 400)
-        .property("replica.lag.time.max.ms", 3_000);
+        .property("replica.lag.time.max.ms", 3_000)
+        // Producers that give up while too few are in sync: what they gave up must not be read.
+        .try_properties(&[("producer.request.timeout.ms", "800"), ("producer.delivery.timeout.ms", "1200")])
+        .expect("these are properties of producers");
     let (told, killed): (Target, Target) = (BrokerId(1).into(), BrokerId(2).into());
     let strikes = vec![
         Strike::at(Duration::from_millis(1_500), Fault::Terminate(told)),

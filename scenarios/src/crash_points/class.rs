@@ -4,11 +4,10 @@
 
 use std::fmt;
 
-use serde::Serialize;
-use sim::world::CallKind;
+use sim::disk::CallKind;
 
 /// What a disk call is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Class {
     /// What was asked for.
     pub call: CallKind,
@@ -19,8 +18,7 @@ pub struct Class {
 }
 
 /// What is in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathKind {
     /// Records: a segment.
     Log,
@@ -43,8 +41,7 @@ pub enum PathKind {
 }
 
 /// Part of a broker's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// From the start of the process until it is unfenced.
     StartUp,
@@ -79,7 +76,7 @@ impl PathKind {
     #[must_use]
     pub fn of_call(call: CallKind, path: &str) -> Self {
         match call {
-            CallKind::List | CallKind::SyncDir => Self::Directory,
+            CallKind::List | CallKind::SyncDir | CallKind::RenameDir => Self::Directory,
             _ => Self::of(path),
         }
     }

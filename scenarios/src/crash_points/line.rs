@@ -9,9 +9,10 @@ use model::event::Event;
 use model::names::{BrokerId, Node};
 use rand::Rng;
 use sim::dice::Dice;
+use sim::disk::{Call, CallKind};
 use sim::fact::{Fact, Moment, What};
 use sim::fault::{Fault, Strike, Target};
-use sim::world::{CallKind, DiskCall};
+use sim::world::DiskCall;
 
 use super::class::{Class, PathKind, Phase};
 use super::{How, On, Point, Stop};
@@ -230,9 +231,10 @@ fn heard(world: &World, broker: BrokerId, begun: Moment) -> Vec<Heard> {
         .map(|(call, next)| {
             let phase =
                 phases[..phases.partition_point(|(at, _)| *at <= call.at)].last().map_or(Phase::Serving, |last| last.1);
-            let class = Class { call: call.kind, path: PathKind::of_call(call.kind, &call.path), phase };
+            let DiskCall { call: Call { number, kind, path }, at, .. } = call;
+            let class = Class { call: *kind, path: PathKind::of_call(*kind, path), phase };
             let last = next.is_none_or(|next| (next.at, next.life) != (call.at, call.life));
-            Heard { broker, number: call.number, at: call.at.since(begun), class, last }
+            Heard { broker, number: *number, at: at.since(begun), class, last }
         })
         .collect()
 }

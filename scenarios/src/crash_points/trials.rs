@@ -160,7 +160,8 @@ impl<'a> Trials<'a> {
         courses.push((at, course));
         // Points are asked for in order, so the one that is furthest back is missed least.
         if courses.len() > COPIES
-            && let Some(last) = courses.iter().enumerate().min_by_key(|(_, (reached, _))| *reached).map(|(place, _)| place)
+            && let Some(last) =
+                courses.iter().enumerate().min_by_key(|(_, (reached, _))| *reached).map(|(place, _)| place)
         {
             courses.swap_remove(last);
         }

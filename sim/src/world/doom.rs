@@ -81,7 +81,7 @@ impl Host {
             self.dooms.0.pop_first();
         }
         if let Some((call, doom)) = self.dooms.0.first_key_value() {
-            self.disk.crash_at_call(call - made, doom.side);
+            self.disk.crash_at_call_number(*call, doom.side);
         }
     }
 }

@@ -26,7 +26,7 @@ use model::names::Node;
 
 use ambush::Ambushes;
 pub use boot::BootFailure;
-pub use calls::{CallKind, DiskCall};
+pub use calls::DiskCall;
 pub use hands::{Decided, Unsettled};
 use hosts::Host;
 pub(crate) use queue::Queue;

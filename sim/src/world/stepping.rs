@@ -8,7 +8,6 @@ use std::time::Duration;
 use model::machine::{Effect, Input, Machine, Stop};
 use model::wire::Envelope;
 
-use super::calls::Listening;
 use super::doom::Doom;
 use super::hosts::Condition;
 use super::label::{api, first_error};
@@ -231,13 +230,10 @@ impl<O: Observer> World<O> {
         let reading = host.read_clock(now);
         let cpu = Duration::from_nanos(host.draw_cpu(&input));
         let process = host.process.as_mut().expect("a host that is up has a process");
-        let result = match &mut host.heard {
-            Some(heard) => {
-                let mut listening = Listening::to(&mut host.disk, heard, now, host.life);
-                process.step(reading, input, &mut listening, &mut host.effects)
-            }
-            None => process.step(reading, input, &mut host.disk, &mut host.effects),
-        };
+        let result = process.step(reading, input, &mut host.disk, &mut host.effects);
+        if let Some(heard) = &mut host.heard {
+            heard.take(&host.disk, now, host.life);
+        }
         let cost = host.disk.take_cost(now) + cpu;
         match result {
             _ if host.disk.is_dead() => self.fulfil_doom(index),
