@@ -7,6 +7,7 @@
 
 pub mod catalogue;
 pub mod check;
+pub mod crash_points;
 pub mod failure;
 pub mod guarantee;
 pub mod judge;

@@ -46,40 +46,67 @@ impl Load {
 
     /// Runs the world for `length` under this load, and to its end of load.
     pub fn carry(&self, world: &mut World, dice: Dice, length: Duration) {
-        let begun = world.now();
-        let lasts = self.ends.unwrap_or(length).min(length);
-        let mut submitted = vec![0; world.producers().len()];
-        let mut from = Duration::ZERO;
-        while from < length {
-            let upto = (from + SLICE).min(length);
+        self.begin(world, dice).go_on(world, length, length);
+    }
+
+    /// The load, begun now in this world.
+    #[must_use]
+    pub fn begin(&self, world: &World, dice: Dice) -> Carried {
+        let submitted = vec![0; world.producers().len()];
+        Carried { load: self.clone(), dice, begun: world.now(), submitted, upto: Duration::ZERO }
+    }
+}
+
+/// A load that is under way. It can be let go on piece by piece, and its clone goes on exactly as it does.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    load: Load,
+    dice: Dice,
+    begun: Moment,
+    /// By each producer.
+    submitted: Vec<u64>,
+    /// What is due before this was submitted.
+    upto: Duration,
+}
+
+impl Carried {
+    /// Lets the world go on under the load up to `until` after it began. With it the run is to last `length`, which is
+    /// not less.
+    pub fn go_on(&mut self, world: &mut World, until: Duration, length: Duration) {
+        let lasts = self.load.ends.unwrap_or(length).min(length);
+        // Up to the end of the slice that was submitted last.
+        world.run_until(self.begun + self.upto.min(until));
+        while self.upto < until {
+            let from = self.upto;
+            self.upto = (from + SLICE).min(length);
             if from < lasts {
-                self.submit(world, dice, begun, upto.min(lasts), &mut submitted);
+                self.submit(world, self.upto.min(lasts));
             }
-            world.run_until(begun + upto);
-            from = upto;
+            world.run_until(self.begun + self.upto.min(until));
         }
     }
 
     /// Submits what is due before `upto`.
-    fn submit(&self, world: &mut World, dice: Dice, begun: Moment, upto: Duration, submitted: &mut [u64]) {
-        if self.rate == 0 {
+    fn submit(&mut self, world: &mut World, upto: Duration) {
+        let Load { rate, keys, .. } = self.load;
+        if rate == 0 {
             return;
         }
         let topics = Topics::of(world);
-        for (producer, count) in submitted.iter_mut().enumerate() {
+        for (producer, count) in self.submitted.iter_mut().enumerate() {
             let node = world.producers()[producer];
             loop {
-                let mut draw = dice.draw(&("load", producer, *count));
-                let at = Duration::from_secs_f64((*count as f64 + draw.gen_range(0.0..1.0)) / f64::from(self.rate));
+                let mut draw = self.dice.draw(&("load", producer, *count));
+                let at = Duration::from_secs_f64((*count as f64 + draw.gen_range(0.0..1.0)) / f64::from(rate));
                 if at >= upto {
                     break;
                 }
                 *count += 1;
-                let key = (self.keys > 0).then(|| Bytes::from(format!("k{}", draw.gen_range(0..self.keys))));
+                let key = (keys > 0).then(|| Bytes::from(format!("k{}", draw.gen_range(0..keys))));
                 let topic = topics.draw(draw.gen_range(0..topics.partitions));
                 let (_, value) = world.fresh_value();
                 let command = Command::Send { topic, key, value };
-                world.submit_at(begun + at, node, command);
+                world.submit_at(self.begun + at, node, command);
             }
         }
     }

@@ -130,10 +130,24 @@ pub const ALL: &[Scenario] = &[
     },
 ];
 
+/// What is struck call by call where nobody names a scenario: short, since every crash point is a run of its own.
+static SMALL_LOGS: Scenario = Scenario {
+    name: "small-logs",
+    sentence: "3 brokers, tiny segments, checkpoints every second, an orderly restart and a crash: all kinds of disk calls in seconds.",
+    canary: false,
+    sketch: small_logs,
+};
+
 /// The scenario of that name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Scenario> {
-    ALL.iter().find(|scenario| scenario.name == name)
+    ALL.iter().chain([&SMALL_LOGS]).find(|scenario| scenario.name == name)
+}
+
+/// The scenario whose disk calls are struck if nobody names one: `storage`, once there is one.
+#[must_use]
+pub fn for_crash_points() -> &'static Scenario {
+    named("storage").unwrap_or(&SMALL_LOGS)
 }
 
 impl Scenario {

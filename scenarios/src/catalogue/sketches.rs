@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::config::Acks;
+use model::names::BrokerId;
 use model::protocol::Protocol;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -43,6 +44,31 @@ pub(super) fn reference(families: &[Family]) -> Sketch {
         load: Load::default(),
         length: MINUTE,
     }
+}
+
+/// A short life with everything in it that a log does to its disk, and sessions that end soon, so that nobody waits.
+pub(super) fn small_logs(_: Dice) -> Sketch {
+    let cluster = recommended()
+        .partitions(2)
+        .property("log.segment.bytes", 8_192)
+        .property("log.flush.interval.messages", 50)
+        .property("log.flush.offset.checkpoint.interval.ms", 1_000)
+        .property("replica.high.watermark.checkpoint.interval.ms", 1_000)
+        .property("broker.session.timeout.ms", 1_500)
+        .property("broker.heartbeat.interval.ms", 400)
+        .property("replica.lag.time.max.ms", 3_000)
+        // Producers that give up while too few are in sync: what they gave up must not be read.
+        .try_properties(&[("producer.request.timeout.ms", "800"), ("producer.delivery.timeout.ms", "1200")])
+        .expect("these are properties of producers");
+    let (told, killed): (Target, Target) = (BrokerId(1).into(), BrokerId(2).into());
+    let strikes = vec![
+        Strike::at(Duration::from_millis(1_500), Fault::Terminate(told)),
+        Strike::at(Duration::from_millis(2_500), Fault::Start(told)),
+        Strike::at(Duration::from_millis(4_000), Fault::Crash(killed)),
+        Strike::at(Duration::from_millis(4_600), Fault::Start(killed)),
+    ];
+    let load = Load { rate: 60, keys: 16, ..Load::default() };
+    Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load, length: Duration::from_secs(7) }
 }
 
 pub(super) fn with_acks(acks: Acks) -> Sketch {
