@@ -92,7 +92,8 @@ enum Mood {
     Mixed,
 }
 
-/// Draws what the `nth` power cut of a host leaves. Each name and page is drawn for itself, by host, path and `nth`.
+/// Draws what the `nth` power cut of a host leaves: any fate but those with pages written between two appends, or torn
+/// between two images of which neither is the newest, which only `fates` enumerates. Each name and page is drawn for itself, by host, path and `nth`.
 pub(super) fn draw(dice: Dice, host: Node, nth: u64, names: &Names, files: &[Option<File>]) -> Fate {
     let mut disk = dice.draw(&("power-off", host, nth));
     let mood = match disk.gen_range(0..100) {
