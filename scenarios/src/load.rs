@@ -1,4 +1,4 @@
-//! Who writes, how fast, and until when: a load that runs as long as the storm.
+//! Who writes, how fast, and until when; and who deletes: a load that runs as long as the storm.
 //!
 //! Over an idle cluster a storm tests nothing. The records are submitted a slice at a time, so that a long run does not
 //! begin with a queue of everything that will ever be written. Each record's time, topic and key are drawn by producer
@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::machine::Command;
+use model::names::{Offset, Partition};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use sim::cluster::Topic;
 use sim::dice::Dice;
 use sim::fact::Moment;
 
 use crate::World;
 
-/// What producers are asked to write.
+/// What clients are asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
@@ -25,12 +27,16 @@ pub struct Load {
     pub keys: u32,
     /// When the load ends, counted from the beginning of the scenario; `None` for with the scenario.
     pub ends: Option<Duration>,
+    /// How often the admin client deletes the first records of some partition whose topic is not compacted (DeleteRecords);
+    /// `None` for never.
+    #[serde(default)]
+    pub deletions: Option<Duration>,
 }
 
 impl Default for Load {
     /// That of the reference scenario: 100 records a second of each producer, without keys.
     fn default() -> Self {
-        Self { rate: 100, keys: 0, ends: None }
+        Self { rate: 100, keys: 0, ends: None, deletions: None }
     }
 }
 
@@ -53,7 +59,7 @@ impl Load {
     #[must_use]
     pub fn begin(&self, world: &World, dice: Dice) -> Carried {
         let submitted = vec![0; world.producers().len()];
-        Carried { load: self.clone(), dice, begun: world.now(), submitted, upto: Duration::ZERO }
+        Carried { load: self.clone(), dice, begun: world.now(), submitted, deletions: 0, upto: Duration::ZERO }
     }
 }
 
@@ -65,6 +71,8 @@ pub struct Carried {
     begun: Moment,
     /// By each producer.
     submitted: Vec<u64>,
+    /// By the admin client.
+    deletions: u32,
     /// What is due before this was submitted.
     upto: Duration,
 }
@@ -81,6 +89,7 @@ impl Carried {
             self.upto = (from + SLICE).min(length);
             if from < lasts {
                 self.submit(world, self.upto.min(lasts));
+                self.submit_deletions(world, self.upto.min(lasts));
             }
             world.run_until(self.begun + self.upto.min(until));
         }
@@ -110,6 +119,45 @@ impl Carried {
             }
         }
     }
+}
+
+impl Carried {
+    /// Submits the deletions that are due before `upto`: of all that is committed, or of a share of it.
+    fn submit_deletions(&mut self, world: &mut World, upto: Duration) {
+        let Some(every) = self.load.deletions else { return };
+        let topics: Vec<Topic> =
+            world.cluster().all_topics().into_iter().filter(|topic| !is_compacted(topic)).collect();
+        loop {
+            let mut draw = self.dice.draw(&("deletion", self.deletions));
+            let at = every.mul_f64(f64::from(self.deletions) + draw.gen_range(0.0..1.0));
+            if topics.is_empty() || at >= upto {
+                return;
+            }
+            self.deletions += 1;
+            let topic = &topics[draw.gen_range(0..topics.len())];
+            let partition = draw.gen_range(0..topic.partitions);
+            let share = draw.gen_range(0.0..1.25);
+            let committed = committed(world, &topic.name, partition);
+            // As often as one in five all of it, and never beyond: that would only be refused.
+            let before = (share < 1.0).then(|| Offset((committed as f64 * share) as u64));
+            let command = Command::DeleteRecords { topic: topic.name.clone(), partition, before };
+            let admin = world.admin();
+            world.submit_at(self.begun + at, admin, command);
+        }
+    }
+}
+
+fn is_compacted(topic: &Topic) -> bool {
+    topic.config.iter().any(|(name, value)| name == "cleanup.policy" && value.contains("compact"))
+}
+
+/// The high watermark of a partition, as its leader last stated it.
+fn committed(world: &World, topic: &str, index: u32) -> u64 {
+    let cast = world.cast();
+    let id = cast.topics().find(|(_, name)| *name == topic).map(|(id, _)| id);
+    let partition = id.map(|topic| Partition { topic, index });
+    let stand = partition.and_then(|partition| cast.stand(partition, cast.leader(partition)?));
+    stand.map_or(0, |stand| stand.high_watermark.0)
 }
 
 /// The topics, each as likely as it has partitions.
