@@ -214,7 +214,8 @@ mod tests {
         assert!(with(TopicConfig { retention_bytes: small, ..TopicConfig::default() }).forgets());
         let short = Some(Limit::At(Duration::from_secs(60)));
         assert!(with(TopicConfig { retention: short, ..TopicConfig::default() }).forgets());
-        let kept = TopicConfig { cleanup_policy: Some(CleanupPolicy::COMPACT), retention: short, ..TopicConfig::default() };
+        let kept =
+            TopicConfig { cleanup_policy: Some(CleanupPolicy::COMPACT), retention: short, ..TopicConfig::default() };
         assert!(!with(kept.clone()).forgets() && with(kept).compacts);
     }
 

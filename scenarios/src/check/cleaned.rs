@@ -32,7 +32,11 @@ impl CleanedView {
         if self.originals.is_empty() {
             return batch;
         }
-        self.originals.get(&(batch.base, batch.crc)).copied().filter(|known| known.end() == batch.end()).unwrap_or(batch)
+        self.originals
+            .get(&(batch.base, batch.crc))
+            .copied()
+            .filter(|known| known.end() == batch.end())
+            .unwrap_or(batch)
     }
 
     /// Learns what became of a batch. Answers the batch as first written.

@@ -144,7 +144,10 @@ pub(crate) fn end(
             }
             let seen = records.at(place, at).and_then(|value| records.find(value)).is_some_and(|found| found.read_back);
             verdicts.demand(Guarantee::Compaction, seen, "last-value-of-key-unseen", || {
-                format!("the last record of key {key:016x} in {} lies at {offset}, and was not read at the end", view.partition)
+                format!(
+                    "the last record of key {key:016x} in {} lies at {offset}, and was not read at the end",
+                    view.partition
+                )
             });
         }
     }

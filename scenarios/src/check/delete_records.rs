@@ -54,7 +54,9 @@ pub(crate) fn answered(shared: &mut Replicas, place: usize, answer: Answer, verd
     });
     let Some(low_watermark) = low_watermark else { return };
     verdicts.demand(Guarantee::DeleteRecords, low_watermark >= asked, "low-watermark-below-request", || {
-        format!("{broker} says that {partition} is deleted up to {asked}, and that its low watermark is {low_watermark}")
+        format!(
+            "{broker} says that {partition} is deleted up to {asked}, and that its low watermark is {low_watermark}"
+        )
     });
     // What a follower had told before it crashed may be more than what it has now.
     let begins_below = lowest_start(shared, place).filter(|(_, start)| *start < low_watermark);
@@ -111,6 +113,7 @@ pub(crate) fn served(
 /// L45: every replica has started again since.
 fn forgotten(view: &PartitionView, at: u64) -> bool {
     let replicas = view.registration.as_ref().map_or(&[][..], |registration| &registration.replicas);
-    let restarted = |id: &BrokerId| view.known(*id).is_none_or(|replica| replica.left.opened_at > at || !replica.left.opened);
+    let restarted =
+        |id: &BrokerId| view.known(*id).is_none_or(|replica| replica.left.opened_at > at || !replica.left.opened);
     replicas.iter().all(restarted)
 }

@@ -11,9 +11,9 @@ use super::storage::DiskView;
 use super::verdicts::Verdicts;
 use crate::guarantee::Guarantee;
 
-/// A log was opened.
+/// A log was opened. Only of one that is compacted the first batch may lie above its start.
 pub(crate) fn opened(
-    (partition, broker): (Partition, BrokerId),
+    (partition, broker, compacts): (Partition, BrokerId, bool),
     log: &Opened<'_>,
     disk: DiskView,
     verdicts: &mut Verdicts,
@@ -23,7 +23,7 @@ pub(crate) fn opened(
     }
     let enclosed = log.start <= log.high_watermark && log.high_watermark <= log.end && log.recovery_point <= log.end;
     let first = log.batches.first().map_or(log.start, |first| first.base.bound());
-    verdicts.demand(Guarantee::DerivedState, enclosed && first <= log.start, "bounds-out-of-order", || {
+    verdicts.demand(Guarantee::DerivedState, enclosed && (first <= log.start || compacts), "bounds-out-of-order", || {
         format!(
             "{broker} opened {partition} with its first batch at {first}, start {}, high watermark {}, recovery point {}, end {}",
             log.start, log.high_watermark, log.recovery_point, log.end
@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn epochs_without_a_batch_may_be_on_record_where_none_lies() {
         assert!(!contradicts(0, &[batch(0, 5, 0)], &[(0, 0), (3, 5)]), "at the end");
-        assert!(!contradicts(0, &[batch(0, 5, 0), batch(9, 1, 2)], &[(0, 0), (1, 5), (2, 9)]), "its batches were cleaned");
+        assert!(
+            !contradicts(0, &[batch(0, 5, 0), batch(9, 1, 2)], &[(0, 0), (1, 5), (2, 9)]),
+            "its batches were cleaned"
+        );
         assert!(!contradicts(7, &[batch(5, 5, 0)], &[(0, 7)]), "the log begins inside of a batch");
         assert!(contradicts(7, &[batch(5, 5, 0)], &[(0, 5)]), "an epoch begins below the log");
     }

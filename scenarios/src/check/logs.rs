@@ -35,7 +35,7 @@ pub(crate) struct Opened<'a> {
 pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log: &Opened<'_>, verdicts: &mut Verdicts) {
     let disk = DiskView::of(shared, broker);
     let view = &mut shared.partitions[place];
-    let partition = view.partition;
+    let (partition, compacts) = (view.partition, view.promise.compacts);
     let named = view.named.clone();
     let safe = view.replica_agreed(broker);
     retention::reopened(view, log.start);
@@ -65,11 +65,12 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     verdicts.demand(Guarantee::LogMatching, increasing, "epoch-cache-out-of-order", || {
         format!("{broker} opened {partition} with the leader epochs {:?}", log.epochs)
     });
-    derived::opened((partition, broker), log, disk, verdicts);
+    derived::opened((partition, broker, compacts), log, disk, verdicts);
     let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk };
     storage::reopened(replica, &reopened, verdicts);
     recovery::reopened(replica, &reopened, verdicts);
-    replica.left = Left { opened: true, reopened: was.known && !was.left.wiped, opened_at: verdicts.fact(), ..Left::default() };
+    replica.left =
+        Left { opened: true, reopened: was.known && !was.left.wiped, opened_at: verdicts.fact(), ..Left::default() };
     let same = replica.batches.iter().zip(&before).take_while(|(now, before)| now == before).count();
     let others: Vec<BatchId> = replica.batches[same..].to_vec();
     for batch in others {

@@ -292,6 +292,17 @@ impl Play {
     pub(crate) fn returns(&mut self, broker: BrokerId, batches: &[BatchId]) {
         self.say(broker, What::Started { life: 2 });
         self.opened(broker, batches);
+        self.loses_its_seats(broker);
+    }
+
+    /// The same with a log between these bounds.
+    pub(crate) fn returns_between(&mut self, broker: BrokerId, bounds: (u64, u64), batches: &[BatchId]) {
+        self.say(broker, What::Started { life: 2 });
+        self.opened_between(broker, bounds, batches);
+        self.loses_its_seats(broker);
+    }
+
+    fn loses_its_seats(&mut self, broker: BrokerId) {
         self.in_one_step = true;
         let epoch = self.announce(broker);
         self.vacate(broker);

@@ -35,7 +35,9 @@ pub(crate) fn recovered(shared: &mut Replicas, place: usize, broker: BrokerId, c
     let again = if replica.left.opened { replica.left.reopened } else { replica.known && !replica.left.wiped };
     if again {
         verdicts.demand(Guarantee::Recovery, !clean || disk.stopped_orderly, "clean-start-after-a-crash", || {
-            format!("{broker} believed its log of {partition} without a look, and the process before was never told to stop")
+            format!(
+                "{broker} believed its log of {partition} without a look, and the process before was never told to stop"
+            )
         });
     }
 }

@@ -149,7 +149,10 @@ fn old_enough(shared: &Replicas, records: &Records, place: usize, deleted: &Dele
         let age = verdicts.now().since(youngest);
         verdicts.demand(Guarantee::Retention, age + ROUNDING >= retention, "deleted-too-young", || {
             let (broker, partition) = (deleted.broker, view.partition);
-            format!("{broker} deleted a record of {partition} below {} after {age:?}, retention.ms is {retention:?}", segment.end)
+            format!(
+                "{broker} deleted a record of {partition} below {} after {age:?}, retention.ms is {retention:?}",
+                segment.end
+            )
         });
     }
 }

@@ -78,7 +78,10 @@ pub(crate) fn reopened(replica: &mut ReplicaView, reopened: &Reopened<'_>, verdi
     if !was.left.wiped && !disk.rotten && !disk.stopped_orderly {
         let most = was.ever_flushed.max(log.start);
         verdicts.demand(Guarantee::Storage, log.recovery_point <= most, "recovery-point-ahead", || {
-            format!("{broker} opened {partition} with the recovery point {}, and had synced up to {most}", log.recovery_point)
+            format!(
+                "{broker} opened {partition} with the recovery point {}, and had synced up to {most}",
+                log.recovery_point
+            )
         });
     }
     let kept = missing.map_or(log.end, |missing| missing.base.bound().min(log.end));
