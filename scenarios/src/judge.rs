@@ -18,6 +18,7 @@ pub use crate::check::durability::LossSummary;
 pub use crate::check::progress::Unsettled;
 pub use crate::check::verdicts::{Fingerprint, Violation};
 
+use crate::audit::Finding;
 use crate::check::acknowledgement::{self, Answer};
 use crate::check::compaction::{self, Cleaned};
 use crate::check::delete_records;
@@ -33,6 +34,7 @@ use crate::check::records::Records;
 use crate::check::recovery;
 use crate::check::replicas::Replicas;
 use crate::check::retention;
+use crate::check::storage::DiskView;
 use crate::check::verdicts::Verdicts;
 use crate::check::watermarks::{self, Moved};
 use crate::guarantee::Guarantee;
@@ -153,6 +155,19 @@ impl Judge {
     #[must_use]
     pub fn is_blind(&self) -> bool {
         self.shared.metadata_lost
+    }
+
+    /// The disk of a running broker was read: what is wrong with it counts, unless something befell the disk that excuses it.
+    pub(crate) fn audited(&mut self, broker: BrokerId, findings: Vec<Finding>) {
+        let disk = DiskView::of(&self.shared, broker);
+        if disk.rotten || disk.syncs_in_vain {
+            return;
+        }
+        self.verdicts.exercised(Guarantee::Storage);
+        self.verdicts.exercised(Guarantee::DerivedState);
+        for Finding { guarantee, kind, path, sentence } in findings {
+            self.verdicts.broken(guarantee, kind, || format!("{broker} has {path}: {sentence}"));
+        }
     }
 
     fn turn_to(&mut self, fact: &Fact) {

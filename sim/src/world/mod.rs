@@ -5,6 +5,7 @@
 
 mod ambush;
 pub(crate) mod boot;
+mod glimpse;
 mod hands;
 pub(crate) mod hosts;
 mod label;
