@@ -17,6 +17,7 @@ use sim::dice::Dice;
 use sim::fact::{Chapter, Fact};
 
 use crate::World;
+use crate::audit::audit;
 use crate::guarantee::Guarantee;
 use crate::judge::{Judge, LossSummary, Violation};
 use crate::load::{Carried, Load};
@@ -152,12 +153,17 @@ impl sim::Observer for Witness {
         self.judge.see(fact);
         self.meter.see(fact);
         self.facts = fact.number + 1;
-        if let (Some(Event::Polled { partition, records, .. }), Some(node)) = (fact.event(), fact.node)
-            && self.readers.contains(&node)
-            && let Some((last, _)) = records.last()
-        {
+        let Some(event) = fact.event().filter(|_| fact.node.is_some_and(|node| self.readers.contains(&node))) else {
+            return;
+        };
+        let came_to = match event {
+            Event::Polled { partition, records, .. } => records.last().map(|(last, _)| (partition, last.end())),
+            Event::Sought { partition, position, .. } => Some((partition, position.bound())),
+            _ => None,
+        };
+        if let Some((partition, end)) = came_to {
             let read = self.read.entry(*partition).or_default();
-            *read = last.end().max(*read);
+            *read = end.max(*read);
         }
     }
 }
@@ -246,7 +252,18 @@ pub(crate) fn finish(world: &mut World) {
     while !has_read_everything(world) && world.now() < end {
         world.run_for(Duration::from_millis(50));
     }
+    audit_all(world);
     world.chapter(Chapter::Ended);
+}
+
+/// Reads the disks of all running brokers and hands the judge what is wrong.
+pub(crate) fn audit_all(world: &mut World) {
+    for broker in world.brokers() {
+        if world.is_up(broker) {
+            let findings = audit(world, broker);
+            world.observer_mut().judge.audited(broker, findings);
+        }
+    }
 }
 
 /// Whether the readers have come to the high watermark of every partition that is led.

@@ -7,6 +7,7 @@ mod ambush;
 pub(crate) mod boot;
 mod calls;
 mod doom;
+mod glimpse;
 mod hands;
 pub(crate) mod hosts;
 mod label;
