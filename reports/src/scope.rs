@@ -6,7 +6,7 @@
 use model::config::Acks;
 use scenarios::promise::Promise;
 use scenarios::{Guarantee, Plan};
-use sim::fault::Fault;
+use sim::fault::{Fault, Stopping};
 
 /// Whether the plan puts the guarantee to the test, as far as a plan can tell.
 pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
@@ -14,7 +14,10 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
     let strikes = |strikes: fn(&Fault) -> bool| plan.storm.strikes.iter().any(|strike| strikes(&strike.fault));
     match guarantee {
         Guarantee::NMinusOne => strikes(|fault| matches!(fault, Fault::Destroy(_) | Fault::Wipe(_))),
-        Guarantee::PowerLoss => strikes(|fault| matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)),
+        Guarantee::PowerLoss => strikes(|fault| {
+            let cut = matches!(fault, Fault::StopAtDiskCall { how: Stopping::Power, .. });
+            cut || matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)
+        }),
         Guarantee::AcksAll | Guarantee::MinIsr | Guarantee::AtLeastOnce => promise.acks == Acks::All,
         Guarantee::AcksOne => promise.acks == Acks::Leader,
         Guarantee::AcksNone => promise.acks == Acks::None,
