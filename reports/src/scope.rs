@@ -11,7 +11,7 @@ use sim::fault::{Fault, Stopping};
 
 /// Whether the plan puts the guarantee to the test, as far as a plan can tell.
 pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
-    let promise = Promise::of(&plan.cluster.settings);
+    let promise = &Promise::of(&plan.cluster.settings);
     let strikes = |strikes: fn(&Fault) -> bool| plan.storm.strikes.iter().any(|strike| strikes(&strike.fault));
     let topics = || {
         let configured = |topic: &Topic| TopicConfig::from_pairs(&topic.config).unwrap_or_default();
