@@ -36,7 +36,8 @@ pub(crate) fn opened(
 }
 
 /// How leader epochs contradict the batches of a log; nothing if they do not. An epoch without a batch may be on record
-/// (L39), unless batches of another epoch lie where it should.
+/// (L39), unless batches of another epoch lie where it should. In front of the first epoch on record batches of it, or of
+/// older ones, may lie without a record: the log start has gone back in a crash, and the epochs do not (L45, L53).
 pub(crate) fn first_contradiction(
     start: EndOffset,
     end: EndOffset,
@@ -50,7 +51,11 @@ pub(crate) fn first_contradiction(
     let mut entries = epochs.iter().copied().peekable();
     let mut recorded: Option<(LeaderEpoch, EndOffset)> = None;
     let mut latest: Option<LeaderEpoch> = None;
-    for batch in batches.iter().filter(|batch| batch.end() > start) {
+    let first_on_record = epochs.first().copied();
+    let came_back = |batch: &BatchId| {
+        first_on_record.is_some_and(|(epoch, since)| batch.base.bound() < since && batch.epoch <= epoch)
+    };
+    for batch in batches.iter().filter(|batch| batch.end() > start).skip_while(|batch| came_back(batch)) {
         let at = batch.base.bound().max(start);
         while let Some(entry) = entries.next_if(|(_, since)| *since <= at) {
             recorded = Some(entry);
