@@ -421,8 +421,12 @@ impl Process {
             let epoch = replica.epoch();
             replica.log.truncate_fully_and_start_at(step.disk, start, step.now)?;
             replica.adopt_high_watermark(start);
+            let compacted = replica.log.config().compact;
             step.effects.note(Event::Restarted { partition, epoch, start });
             self.write_recovery_points(step)?;
+            if compacted {
+                self.write_cleaner_offsets(step)?;
+            }
         }
         self.resume(leader, partition);
         Ok(())

@@ -32,6 +32,7 @@ mod waiting;
 use std::collections::BTreeMap;
 
 use self::background::Background;
+use self::cleaning::Cleaner;
 use self::connections::Connections;
 use self::fetching::Fetchers;
 use self::lifecycle::Lifecycle;
@@ -82,6 +83,7 @@ struct Process {
     proposals: Proposals,
     background: Background,
     strays: Strays,
+    cleaner: Cleaner,
     /// What would be drawn at random is drawn from here.
     chance: Chance,
     correlations: u64,
@@ -131,6 +133,7 @@ impl Process {
             background: Background::new(chance, step.now, &own.config),
             strays: Strays::left_over(step.disk, step.now + own.config.log_segment_delete_delay)?,
             chance,
+            cleaner: Cleaner::default(),
             own,
             folder,
             observer: Observer::default(),
