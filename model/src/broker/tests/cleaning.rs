@@ -119,7 +119,7 @@ fn one_log_is_cleaned_after_the_other_the_dirtiest_first() {
     let mut records = three(1, &[1], 1);
     records.push(MetadataRecord::Partition(registration(Q, 1, &[1])));
     let mut stage = Stage::with(1, compacted(), Protocol::LATEST).brought_up(&records);
-    let mut produce = |stage: &mut Stage, partition, writes: &[(&str, u64)]| {
+    let produce = |stage: &mut Stage, partition, writes: &[(&str, u64)]| {
         for (key, value) in writes {
             let mut request = produce_batch(Acks::Leader, &keyed(key, *value));
             request.partitions = vec![ProducePartition { partition, ..request.partitions.remove(0) }];
