@@ -12,11 +12,12 @@ use scenarios::run::{run, run_traced};
 use scenarios::{Plan, Verdict};
 
 use crate::asked::Seeds;
-use crate::findings::{Findings, Ran};
+use crate::findings::{Case, Findings, Ran};
 use crate::interrupt;
 use crate::pool::in_order;
 use crate::progress::{self, Done, Goal};
 use crate::report::Canary;
+use crate::telling::Asked;
 
 /// Seeds of the canary that are tried before it counts as not found. About one seed in three finds it.
 const CANARY_SEEDS: u64 = 60;
@@ -87,6 +88,24 @@ impl Order {
     }
 }
 
+impl Asked for Order {
+    fn plan(&self, case: &Case) -> Option<Plan> {
+        self.plan(case.scenario, case.seed).ok()
+    }
+
+    fn scenario(&self, case: &Case) -> &str {
+        self.scenarios[case.scenario].name
+    }
+
+    fn replay(&self, case: &Case) -> String {
+        format!("highwater replay --scenario {} --seed {}", self.scenarios[case.scenario].name, case.seed)
+    }
+
+    fn jobs(&self) -> usize {
+        self.jobs
+    }
+}
+
 /// Conducts a campaign.
 ///
 /// # Errors
@@ -115,7 +134,7 @@ pub(crate) fn conduct(order: &Order) -> Result<Conducted, ConfigError> {
 }
 
 /// Runs the canary until a seed finds its planted bug.
-fn find_canary(jobs: usize) -> Canary {
+pub(crate) fn find_canary(jobs: usize) -> Canary {
     let Some(scenario) = catalogue::ALL.iter().find(|scenario| scenario.canary) else { return Canary::default() };
     let mut canary = Canary { scenario: scenario.name.to_owned(), ..Canary::default() };
     let work = |seed| {

@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::struck::CrashPoints;
+
 /// The version of `report.json`.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
@@ -29,6 +31,9 @@ pub(crate) struct Report {
     pub(crate) failures: Vec<FailureRow>,
     /// Runs that showed nothing, the first few.
     pub(crate) inconclusive: Vec<InconclusiveRow>,
+    /// Where brokers were stopped, if that is what was run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) crash_points: Vec<CrashPoints>,
     /// The pictures.
     pub(crate) figures: Vec<Figure>,
 }
@@ -229,6 +234,9 @@ pub(crate) struct FailureRow {
     pub(crate) seed: u64,
     /// The first few that failed like this: scenario and seed.
     pub(crate) seen: Vec<(String, u64)>,
+    /// Where those runs were struck, by name, if that is what the campaign is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) points: Vec<String>,
     /// The digest of the run that is kept.
     pub(crate) digest: String,
     /// The file that keeps it, seen from the report's folder.
@@ -371,6 +379,7 @@ pub(crate) mod samples {
                 scenario: "reference".to_owned(),
                 seed: 7,
                 seen: vec![("reference".to_owned(), 7), ("reference".to_owned(), 12)],
+                points: Vec::new(),
                 digest: "21c085e4d89d6620".to_owned(),
                 file: "failures/durability-21c085e4.json".to_owned(),
                 replay: "highwater replay failures/durability-21c085e4.json".to_owned(),
@@ -379,6 +388,7 @@ pub(crate) mod samples {
                 timeline: None,
             }],
             inconclusive: vec![],
+            crash_points: Vec::new(),
             figures: vec![Figure {
                 file: "figures/cliff.svg".to_owned(),
                 caption: "The cliff.".to_owned(),

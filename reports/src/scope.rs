@@ -3,18 +3,26 @@
 //! A guarantee that is in scope and was never put to the test is vacuous; one that no plan promises is not. Looks at
 //! plans only, never at what came of them.
 
-use model::config::Acks;
+use model::config::{Acks, TopicConfig};
 use scenarios::promise::Promise;
 use scenarios::{Guarantee, Plan};
-use sim::fault::Fault;
+use sim::cluster::Topic;
+use sim::fault::{Fault, Stopping};
 
 /// Whether the plan puts the guarantee to the test, as far as a plan can tell.
 pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
-    let promise = Promise::of(&plan.cluster.settings);
+    let promise = &Promise::of(&plan.cluster.settings);
     let strikes = |strikes: fn(&Fault) -> bool| plan.storm.strikes.iter().any(|strike| strikes(&strike.fault));
+    let topics = || {
+        let configured = |topic: &Topic| TopicConfig::from_pairs(&topic.config).unwrap_or_default();
+        plan.cluster.all_topics().into_iter().map(move |topic| promise.topic(&configured(&topic)))
+    };
     match guarantee {
         Guarantee::NMinusOne => strikes(|fault| matches!(fault, Fault::Destroy(_) | Fault::Wipe(_))),
-        Guarantee::PowerLoss => strikes(|fault| matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)),
+        Guarantee::PowerLoss => strikes(|fault| {
+            let cut = matches!(fault, Fault::StopAtDiskCall { how: Stopping::Power, .. });
+            cut || matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)
+        }),
         Guarantee::AcksAll | Guarantee::MinIsr | Guarantee::AtLeastOnce => promise.acks == Acks::All,
         Guarantee::AcksOne => promise.acks == Acks::Leader,
         Guarantee::AcksNone => promise.acks == Acks::None,
@@ -23,7 +31,13 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         Guarantee::AtMostOnce => promise.at_most_once,
         // Something must go wrong before anything fails for certain.
         Guarantee::RefusedUnseen => promise.acks != Acks::None && !plan.storm.strikes.is_empty(),
+        Guarantee::Recovery => strikes(|fault| matches!(fault, Fault::Crash(_) | Fault::Restart(_))),
+        Guarantee::Retention => topics().any(|topic| topic.forgets()),
+        Guarantee::Compaction => topics().any(|topic| topic.compacts) && plan.load.keys > 0,
+        Guarantee::DeleteRecords => plan.load.deletions.is_some(),
         Guarantee::Durability
+        | Guarantee::Storage
+        | Guarantee::DerivedState
         | Guarantee::CommittedReads
         | Guarantee::ReadOrder
         | Guarantee::LogMatching

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use serde::Serialize;
 
-use crate::assembling;
+use crate::assembling::{self, Planned};
 use crate::campaign::{self, Order};
 use crate::chart::grouped;
 use crate::cli::Refusal;
+use crate::crash_points;
 use crate::exit::Exit;
 use crate::figures;
 use crate::interrupt;
@@ -53,10 +54,41 @@ pub(crate) fn run(order: &Order, out: &Path) -> Result<Exit, Refusal> {
     let ran = begun.elapsed();
     let failures = telling::tell(order, &conducted.findings, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
     let figures = figures::figures(order, &conducted.findings);
-    let (report, exit) = assembling::report(order, &conducted, failures, figures);
-    let timing = timing(order, &report, ran, begun.elapsed(), cpu.elapsed());
+    let planned = Planned::of(order, &conducted);
+    let (report, exit) = assembling::report(&planned, &conducted, failures, figures);
+    let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
     let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
     println!("{}", spoken(&report, &folder));
+    add_to_step_summary(&report);
+    Ok(exit)
+}
+
+/// Strikes a scenario in its disk calls, writes the report and says what came of it.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn crash_points(order: &crash_points::Order, out: &Path) -> Result<Exit, Refusal> {
+    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    interrupt::listen();
+    let (begun, cpu) = (Instant::now(), ProcessTime::now());
+    let struck = crash_points::strike_all(order)?;
+    let ran = begun.elapsed();
+    let conducted = &struck.conducted;
+    let failures =
+        telling::tell(&struck, &conducted.findings, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
+    let planned = Planned {
+        seeds_from: order.seed,
+        seeds_to: order.seed.saturating_add(1),
+        runs: Some(struck.planned()),
+        properties: order.properties.clone(),
+    };
+    let figures = figures::of_crash_points(&struck.points);
+    let (mut report, exit) = assembling::report(&planned, conducted, failures, figures);
+    let line = struck.points.line();
+    report.crash_points.push(struck.points);
+    let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
+    let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
+    println!("{}\n{line}", spoken(&report, &folder));
     add_to_step_summary(&report);
     Ok(exit)
 }
@@ -83,13 +115,13 @@ fn json(value: &impl Serialize) -> String {
     text
 }
 
-fn timing(order: &Order, report: &Report, ran: Duration, wall: Duration, cpu: Duration) -> Timing {
+fn timing(jobs: usize, report: &Report, ran: Duration, wall: Duration, cpu: Duration) -> Timing {
     let rounded = |value: f64| (value * 1_000.0).round() / 1_000.0;
     let campaign = &report.campaign;
     let runs = campaign.runs + campaign.compared.unwrap_or_default();
     Timing {
         schema_version: report.schema_version,
-        jobs: order.jobs,
+        jobs,
         wall_seconds: rounded(wall.as_secs_f64()),
         running_wall_seconds: rounded(ran.as_secs_f64()),
         cpu_seconds: rounded(cpu.as_secs_f64()),

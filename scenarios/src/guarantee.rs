@@ -53,6 +53,18 @@ pub enum Guarantee {
     NothingMadeUp,
     /// Once the faults are gone, everything comes to rest (R129).
     Progress,
+    /// What was synced is there after any stop (W21).
+    Storage,
+    /// A start finds what was there, all of it and nothing else (L46-L56).
+    Recovery,
+    /// What is derived from a log is what its batches say (W20).
+    DerivedState,
+    /// Retention takes only what is old, or too much, and committed (G37).
+    Retention,
+    /// Compaction keeps the last record of every key (G38).
+    Compaction,
+    /// Records that were deleted on request stay deleted (G39).
+    DeleteRecords,
 }
 
 /// A row of the ledger: id, sentence, source, preconditions.
@@ -60,7 +72,7 @@ type Row = (&'static str, &'static str, &'static str, &'static str);
 
 impl Guarantee {
     /// All of them, in the order of the ledger.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::Durability,
         Self::NMinusOne,
         Self::PowerLoss,
@@ -83,6 +95,12 @@ impl Guarantee {
         Self::AtMostOnce,
         Self::NothingMadeUp,
         Self::Progress,
+        Self::Storage,
+        Self::Recovery,
+        Self::DerivedState,
+        Self::Retention,
+        Self::Compaction,
+        Self::DeleteRecords,
     ];
 
     /// A short name that never changes: reports and fingerprints count on it.
@@ -122,7 +140,8 @@ impl Guarantee {
     }
 
     fn row(self) -> Row {
-        self.row_of_durability().unwrap_or_else(|| self.row_of_clients().unwrap_or_else(|| self.row_of_replication()))
+        let special = self.row_of_durability().or_else(|| self.row_of_clients()).or_else(|| self.row_of_storage());
+        special.unwrap_or_else(|| self.row_of_replication())
     }
 
     fn row_of_durability(self) -> Option<Row> {
@@ -222,6 +241,48 @@ impl Guarantee {
                 "Every record in a log was sent, no more often than it was sent, and no offset ever holds two records.",
                 "G17, G22, G27; Jepsen kafka: inconsistent-offsets",
                 "offsets: no unclean election, no loss allowed by the contract",
+            ),
+            _ => return None,
+        })
+    }
+
+    fn row_of_storage(self) -> Option<Row> {
+        Some(match self {
+            Self::Storage => (
+                "storage",
+                "Every byte whose sync has completed is there after any stop, and no recovery point runs ahead of it.",
+                "Kafka docs, Design: Persistence; Broker Configs: log.flush.*; W21, L9, L10, L31",
+                "disks honour fsync: none has rotted, failed a sync or been replaced",
+            ),
+            Self::Recovery => (
+                "recovery",
+                "A start keeps every valid batch that the stop left behind and no other; only an orderly stop is believed without a look.",
+                "KAFKA-10471; Kafka's log loader; L46-L56",
+                "that everything is there: no power loss; no disk that rots",
+            ),
+            Self::DerivedState => (
+                "derived-state",
+                "Leader epochs, producers' state, indexes and the log start are what a fold over the log's batches gives, after every start and every cut.",
+                "KIP-101, KIP-98, KIP-33; W20, L29, L37, L40, L53, L54",
+                "a disk that neither rots nor fails a sync",
+            ),
+            Self::Retention => (
+                "retention",
+                "Retention deletes whole segments, oldest first, below the high watermark, and none younger than retention.ms unless the log exceeds retention.bytes.",
+                "Kafka docs, Topic Configs: retention.ms, retention.bytes; G37, L72-L74",
+                "cleanup.policy contains delete; ages: clocks that are right",
+            ),
+            Self::Compaction => (
+                "compaction",
+                "Compaction keeps offsets, order and at least the last committed record of every key; a reader from the start sees it.",
+                "Kafka docs, Design: Log Compaction; G38, L77-L83",
+                "cleanup.policy contains compact",
+            ),
+            Self::DeleteRecords => (
+                "delete-records",
+                "After a successful DeleteRecords nobody reads below its offset, all live replicas begin there, and nothing above the high watermark goes.",
+                "KIP-107; G39, L75",
+                "no unclean election; some replica has not crashed since within the interval of its log start checkpoint (L45)",
             ),
             _ => return None,
         })

@@ -9,6 +9,7 @@ use std::time::Duration;
 use model::config::Acks;
 use model::event::Event;
 use model::names::{BrokerId, ClientId, Node};
+use model::wire::ErrorCode;
 use sim::cluster::Cluster;
 use sim::fact::{Chapter, Fact, Moment, What};
 use sim::world::Observer;
@@ -17,7 +18,10 @@ pub use crate::check::durability::LossSummary;
 pub use crate::check::progress::Unsettled;
 pub use crate::check::verdicts::{Fingerprint, Violation};
 
+use crate::audit::Finding;
 use crate::check::acknowledgement::{self, Answer};
+use crate::check::compaction::{self, Cleaned};
+use crate::check::delete_records;
 use crate::check::durability::Durability;
 use crate::check::epochs::{self, Epochs};
 use crate::check::history;
@@ -27,7 +31,10 @@ use crate::check::order::Order;
 use crate::check::progress::{self, Progress};
 use crate::check::reads::{self, Poll, Reads};
 use crate::check::records::Records;
+use crate::check::recovery;
 use crate::check::replicas::Replicas;
+use crate::check::retention;
+use crate::check::storage::DiskView;
 use crate::check::verdicts::Verdicts;
 use crate::check::watermarks::{self, Moved};
 use crate::guarantee::Guarantee;
@@ -150,6 +157,19 @@ impl Judge {
         self.shared.metadata_lost
     }
 
+    /// The disk of a running broker was read: what is wrong with it counts, unless something befell the disk that excuses it.
+    pub(crate) fn audited(&mut self, broker: BrokerId, findings: Vec<Finding>) {
+        let disk = DiskView::of(&self.shared, broker);
+        if disk.rotten || disk.syncs_in_vain {
+            return;
+        }
+        self.verdicts.exercised(Guarantee::Storage);
+        self.verdicts.exercised(Guarantee::DerivedState);
+        for Finding { guarantee, kind, path, sentence } in findings {
+            self.verdicts.broken(guarantee, kind, || format!("{broker} has {path}: {sentence}"));
+        }
+    }
+
     fn turn_to(&mut self, fact: &Fact) {
         self.verdicts.turn_to(fact.at, fact.number, self.shared.metadata_lost);
         self.in_sync.time_passed(&self.shared, &mut self.verdicts);
@@ -168,10 +188,11 @@ impl Judge {
         self.progress.end(&self.shared, &self.records, &mut self.verdicts);
         self.durability.end(&mut self.shared);
         let reads = &self.reads;
-        let was_read_back = |place: usize| reads.read_back_upto(place).is_some();
+        let readable_from = |place: usize| reads.read_back_from(place);
         if let Some(losses) = self.durability.summary_mut() {
-            history::end(&mut self.shared, &self.records, &was_read_back, losses, &mut self.verdicts);
+            history::end(&mut self.shared, &self.records, &readable_from, losses, &mut self.verdicts);
         }
+        compaction::end(&self.shared, &self.records, &|place| reads.read_back_upto(place), &mut self.verdicts);
         self.reads.end(&self.shared, &mut self.verdicts);
     }
 
@@ -210,18 +231,54 @@ impl Judge {
                     acknowledgement::answered(shared, place, &answer, &mut self.durability, verdicts);
                 }
             }
-            Event::Served { partition, upto, high_watermark, .. } => {
+            Event::Served { partition, epoch, from, upto, high_watermark, .. } => {
                 let place = shared.place(*partition);
-                reads::served(&shared.partitions[place], broker, (*upto, *high_watermark), verdicts);
+                let view = &shared.partitions[place];
+                reads::served(view, broker, (*upto, *high_watermark), verdicts);
+                delete_records::served(view, broker, (*epoch, *from), verdicts);
             }
             Event::Flushed { partition, upto } => {
                 let place = shared.place(*partition);
-                let replica = shared.partitions[place].replica(broker);
-                replica.flushed = replica.flushed.max(*upto);
+                shared.partitions[place].replica(broker).flush(*upto);
             }
             Event::Registered { epoch } => self.epochs.registered(broker, *epoch, shared, verdicts),
             Event::MetadataApplied { upto } => self.epochs.applied(broker, *upto, shared, verdicts),
+            Event::Recovered { .. }
+            | Event::LogStartMoved { .. }
+            | Event::SegmentsDeleted { .. }
+            | Event::Cleaned { .. }
+            | Event::DeleteRecordsAnswered { .. } => self.log_noted(broker, event),
             _ => self.replica_noted(broker, event),
+        }
+    }
+
+    /// What becomes of a log on its disk.
+    fn log_noted(&mut self, broker: BrokerId, event: &Event) {
+        let Self { shared, records, verdicts, .. } = self;
+        let Some(place) = event.partition().map(|partition| shared.place(partition)) else { return };
+        match event {
+            Event::Recovered { clean, .. } => recovery::recovered(shared, place, broker, *clean, verdicts),
+            Event::LogStartMoved { start, cause, high_watermark, .. } => {
+                let (start, cause, high_watermark) = (*start, *cause, *high_watermark);
+                let moved = retention::Moved { broker, start, cause, high_watermark };
+                retention::moved(shared, place, moved, verdicts);
+            }
+            Event::SegmentsDeleted { .. } => {
+                if let Some(deleted) = retention::Deleted::of(broker, event) {
+                    retention::deleted(shared, records, place, deleted, verdicts);
+                }
+            }
+            Event::Cleaned { .. } => {
+                if let Some(cleaned) = Cleaned::of(broker, event) {
+                    compaction::cleaned(shared, records, place, cleaned, verdicts);
+                }
+            }
+            Event::DeleteRecordsAnswered { .. } => {
+                if let Some(answer) = delete_records::Answer::of(broker, event) {
+                    delete_records::answered(shared, place, answer, verdicts);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -275,7 +332,7 @@ impl Judge {
     fn client_noted(&mut self, client: ClientId, event: &Event) {
         let Self { shared, records, verdicts, .. } = self;
         match event {
-            Event::SendCalled { key, value, .. } => records.sent(client, *value, *key),
+            Event::SendCalled { key, value, .. } => records.sent(client, *value, *key, verdicts.now()),
             Event::BatchSent { values, attempt, .. } => history::left(shared, records, values, *attempt, verdicts),
             Event::Acked { partition, base, crc, values, acks } => {
                 let place = shared.place(*partition);
@@ -303,7 +360,11 @@ impl Judge {
             Event::Assigned { .. } => self.reads.assigned(client),
             Event::Sought { partition, position, reason } => {
                 let place = shared.place(*partition);
-                self.reads.sought(client, place, *position, *reason);
+                self.reads.sought(&shared.partitions[place], (client, place), *position, *reason);
+            }
+            Event::RecordsDeleted { partition, low_watermark, error: ErrorCode::None } => {
+                let place = shared.place(*partition);
+                delete_records::told(&mut shared.partitions[place], *low_watermark, verdicts);
             }
             _ => {}
         }

@@ -5,8 +5,10 @@
 //! and hold no handle to a world. Nothing in this crate knows madsim, a thread or a file, but for the files of
 //! [`failure`].
 
+pub mod audit;
 pub mod catalogue;
 pub mod check;
+pub mod crash_points;
 pub mod failure;
 pub mod guarantee;
 pub mod judge;

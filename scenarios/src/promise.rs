@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use model::config::{Acks, BrokerConfig, Settings, TopicConfig};
+use model::config::{Acks, BrokerConfig, Limit, Settings, TopicConfig};
 use serde::{Deserialize, Serialize};
 
 /// What follows from the settings of a cluster and of its clients.
@@ -41,6 +41,14 @@ pub struct TopicPromise {
     /// Whether one producer's records of one partition keep their order (G23). A batch that the leader finds too large is
     /// sent again in pieces, `retries` or not, and what was under way behind it overtakes it.
     pub ordered: bool,
+    /// Whether old segments, and records on request, may be deleted (L72, L75).
+    pub deletes: bool,
+    /// Whether of several records of one key only the last is kept (L77).
+    pub compacts: bool,
+    /// How long records are kept at least; for ever if there is no bound.
+    pub retention: Option<Duration>,
+    /// How many bytes of a log are kept at least; all if there is no bound.
+    pub retention_bytes: Option<u64>,
 }
 
 /// Why a record may be gone although it was committed.
@@ -92,6 +100,10 @@ impl Promise {
             min_isr: effective.min_insync_replicas,
             unclean_election: effective.unclean_leader_election_enable,
             ordered: self.ordered && self.overtaken.is_none_or(|size| size <= largest),
+            deletes: effective.cleanup_policy.delete,
+            compacts: effective.cleanup_policy.compact,
+            retention: bound(effective.retention),
+            retention_bytes: bound(effective.retention_bytes),
         }
     }
 
@@ -108,6 +120,15 @@ impl Promise {
     }
 }
 
+impl TopicPromise {
+    /// Whether a replica's own retention may delete anything in a run whose clocks are right: runs are not days long.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        let soon = self.retention.is_some_and(|span| span < Duration::from_secs(86_400));
+        self.deletes && (soon || self.retention_bytes.is_some())
+    }
+}
+
 impl Excuse {
     /// In words, for reports.
     #[must_use]
@@ -116,6 +137,13 @@ impl Excuse {
             Self::UncleanElection => "an unclean election, which the topic allows",
             Self::NoReplicaLeft => "every in-sync replica lost its disk or what it had not synced",
         }
+    }
+}
+
+fn bound<T>(limit: Limit<T>) -> Option<T> {
+    match limit {
+        Limit::At(bound) => Some(bound),
+        Limit::None => None,
     }
 }
 
@@ -138,6 +166,8 @@ fn settles_within(settings: &Settings) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use model::config::CleanupPolicy;
+
     use super::*;
 
     #[test]
@@ -170,9 +200,23 @@ mod tests {
         settings.broker.min_insync_replicas = 2;
         let promise = Promise::of(&settings);
         let promised = promise.topic(&TopicConfig::default());
-        assert_eq!(promised, TopicPromise { min_isr: 2, unclean_election: false, ordered: false });
+        assert_eq!((promised.min_isr, promised.unclean_election, promised.ordered), (2, false, false));
         let own = TopicConfig { unclean_leader_election_enable: Some(true), ..TopicConfig::default() };
         assert!(promise.topic(&own).unclean_election);
+    }
+
+    #[test]
+    fn a_topic_forgets_if_it_deletes_by_size_or_within_a_day() {
+        let promise = Promise::of(&Settings::default());
+        let with = |config: TopicConfig| promise.topic(&config);
+        assert!(!with(TopicConfig::default()).forgets(), "seven days are longer than any run");
+        let small = Some(Limit::At(10_000));
+        assert!(with(TopicConfig { retention_bytes: small, ..TopicConfig::default() }).forgets());
+        let short = Some(Limit::At(Duration::from_secs(60)));
+        assert!(with(TopicConfig { retention: short, ..TopicConfig::default() }).forgets());
+        let kept =
+            TopicConfig { cleanup_policy: Some(CleanupPolicy::COMPACT), retention: short, ..TopicConfig::default() };
+        assert!(!with(kept.clone()).forgets() && with(kept).compacts);
     }
 
     #[test]

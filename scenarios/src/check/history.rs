@@ -5,7 +5,7 @@
 
 use model::config::Acks;
 use model::event::Value;
-use model::names::{ClientId, LeaderEpoch, Offset};
+use model::names::{ClientId, EndOffset, LeaderEpoch, Offset};
 use model::wire::ErrorCode;
 
 use super::durability::{LossSummary, guarantee_at_stake, is_leaderless};
@@ -137,17 +137,18 @@ fn found(
 pub(crate) fn end(
     shared: &mut Replicas,
     records: &Records,
-    was_read_back: &dyn Fn(usize) -> bool,
+    readable_from: &dyn Fn(usize) -> Option<EndOffset>,
     losses: &mut LossSummary,
     verdicts: &mut Verdicts,
 ) {
-    let reads_back_at_all = (0..shared.partitions.len()).any(was_read_back);
+    let reads_back_at_all = (0..shared.partitions.len()).any(|place| readable_from(place).is_some());
     for (value, record) in records.all() {
         match record.outcome {
             Outcome::Acked { acks: Acks::All, partition, offset: Some(offset), crc, epoch } => {
                 let at = Acknowledged { value, place: partition as usize, offset, crc, epoch };
                 losses.acknowledged += 1;
-                let readable = was_read_back(at.place);
+                let readable = readable_from(at.place).is_some_and(|from| !from.covers(offset))
+                    && !shared.partitions[at.place].cleaned.is_removed(offset);
                 if readable {
                     verdicts.exercised(Guarantee::AtLeastOnce);
                 }

@@ -7,8 +7,11 @@
 use model::log::BatchId;
 use model::names::{BrokerId, EndOffset, LeaderEpoch};
 
+use super::replica::Left;
 use super::replicas::{Replicas, Written};
+use super::storage::{DiskView, Reopened};
 use super::verdicts::Verdicts;
+use super::{compaction, derived, recovery, retention, storage};
 use crate::guarantee::Guarantee;
 
 /// A log as it was opened.
@@ -30,28 +33,27 @@ pub(crate) struct Opened<'a> {
 
 /// A broker opened a log, at its start or a new one. What was committed must still be there, unless the power went.
 pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log: &Opened<'_>, verdicts: &mut Verdicts) {
-    let rotten = shared.known_broker(broker).is_some_and(|known| known.rotten);
+    let disk = DiskView::of(shared, broker);
     let view = &mut shared.partitions[place];
-    let partition = view.partition;
+    let (partition, compacts) = (view.partition, view.promise.compacts);
     let named = view.named.clone();
-    let committed = std::mem::take(&mut view.committed);
+    let safe = view.replica_agreed(broker);
+    retention::reopened(view, log.start);
+    compaction::reopened(view, broker, log.batches);
+    let was = view.replica(broker).clone();
+    let before = view.open(broker, (log.start, log.end), log.batches);
+    let agreed = view.replica_agreed(broker);
+    let gone = view.committed[..safe].get(agreed).copied();
     let replica = view.replica(broker);
-    let same = replica.batches.iter().zip(log.batches).take_while(|(before, now)| before == now).count();
-    let (was_known, hurt, distrusted) = (replica.known, replica.hurt, replica.distrusted);
-    let safe = replica.agreed(&committed);
-    replica.open(log.start, log.end, log.batches, &committed);
-    replica.flushed = log.recovery_point;
     replica.high_watermark = log.high_watermark;
-    let gone = committed[..safe].get(replica.agreed(&committed)).copied();
-    view.committed = committed;
-    if was_known {
+    if was.known {
         verdicts.exercised(Guarantee::LeaderCompleteness);
     }
     if let Some(gone) = gone
-        && hurt.is_none_or(|hurt| gone.end() <= hurt.from)
-        && !rotten
+        && was.hurt.is_none_or(|hurt| gone.end() <= hurt.from)
+        && !disk.rotten
     {
-        let (guarantee, kind) = match hurt {
+        let (guarantee, kind) = match was.hurt {
             None => (Guarantee::Durability, "restart-lost-committed-record"),
             Some(_) => (Guarantee::PowerLoss, "power-loss-took-synced-record"),
         };
@@ -63,10 +65,31 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     verdicts.demand(Guarantee::LogMatching, increasing, "epoch-cache-out-of-order", || {
         format!("{broker} opened {partition} with the leader epochs {:?}", log.epochs)
     });
-    for batch in log.batches.iter().skip(same) {
+    derived::opened((partition, broker, compacts), log, disk, verdicts);
+    let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk };
+    storage::reopened(replica, &reopened, verdicts);
+    recovery::reopened(replica, &reopened, verdicts);
+    replica.left =
+        Left { opened: true, reopened: was.known && !was.left.wiped, opened_at: verdicts.fact(), ..Left::default() };
+    let same = replica.batches.iter().zip(&before).take_while(|(now, before)| now == before).count();
+    let others: Vec<BatchId> = replica.batches[same..].to_vec();
+    for batch in others {
         let led_by_it = named.iter().any(|&(epoch, leader)| epoch == batch.epoch && leader == Some(broker));
-        recognise(shared, place, broker, *batch, led_by_it, distrusted, verdicts);
+        let news = batch.base.bound() >= was.end;
+        let written = Found { led_by_it: led_by_it && news, distrusted: was.distrusted, rotten: disk.rotten };
+        recognise(shared, place, broker, batch, written, verdicts);
     }
+}
+
+/// Where a batch turned up in a log that was opened.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Behind all that the broker had told of, in an epoch in which it led.
+    led_by_it: bool,
+    /// In a log that a lossy failure had befallen.
+    distrusted: bool,
+    /// On a disk that rots.
+    rotten: bool,
 }
 
 /// A batch turns up in a log that was opened. Its leader may have died between the write and the note of it.
@@ -75,8 +98,7 @@ fn recognise(
     place: usize,
     broker: BrokerId,
     batch: BatchId,
-    led_by_it: bool,
-    distrusted: bool,
+    found: Found,
     verdicts: &mut Verdicts,
 ) {
     let view = &mut shared.partitions[place];
@@ -89,7 +111,7 @@ fn recognise(
                 format!("{broker} opened {partition} with another record at {} of epoch {}", batch.base, batch.epoch)
             })
         }
-        None if led_by_it => {
+        None if found.led_by_it => {
             let view = &mut shared.partitions[place];
             if view.acts_as_leader(broker, batch.epoch).is_none()
                 && let Some(epoch) = view.epoch_mut(batch.epoch)
@@ -98,13 +120,19 @@ fn recognise(
                 epoch.batches.push(super::partition::Canonical { batch, answered: false });
             }
         }
-        None if distrusted => {}
-        None => verdicts.broken(Guarantee::NothingMadeUp, "record-from-nowhere", || {
-            format!(
-                "{broker} opened {partition} with a record at {} that no leader of epoch {} wrote",
-                batch.base, batch.epoch
-            )
-        }),
+        None if found.rotten => {}
+        None => {
+            let (guarantee, kind) = match found.distrusted {
+                false => (Guarantee::NothingMadeUp, "record-from-nowhere"),
+                true => (Guarantee::Recovery, "opened-batch-nobody-wrote"),
+            };
+            verdicts.broken(guarantee, kind, || {
+                format!(
+                    "{broker} opened {partition} with a record at {} that no leader of epoch {} wrote",
+                    batch.base, batch.epoch
+                )
+            });
+        }
     }
 }
 
@@ -151,6 +179,8 @@ pub(crate) fn appended_as_follower(
 ) {
     let view = &mut shared.partitions[place];
     let partition = view.partition;
+    let batch = view.cleaned.original(batch);
+    view.fill_gap(broker, batch.base);
     let found = view.epoch_mut(batch.epoch).and_then(|epoch| {
         let at = epoch.position(batch.base)?;
         Some((epoch.batches[at].batch, epoch.predecessor(at)))
@@ -202,9 +232,8 @@ pub(crate) fn restarted(
     let deleted = view.replica(broker).batches.iter().take_while(|batch| batch.end() <= start).last().copied();
     cut(shared, place, broker, epoch, deleted.map_or(EndOffset::ZERO, |last| last.end()), verdicts);
     let view = &mut shared.partitions[place];
-    let committed = std::mem::take(&mut view.committed);
-    view.replica(broker).open(start, start, &[], &committed);
-    view.committed = committed;
+    view.open(broker, (start, start), &[]);
+    view.replica(broker).high_watermark = start;
 }
 
 /// A replica cut its log.

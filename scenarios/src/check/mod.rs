@@ -5,6 +5,10 @@
 //! where findings go. [`crate::judge`] hands each fact to whom it concerns.
 
 pub(crate) mod acknowledgement;
+pub(crate) mod cleaned;
+pub(crate) mod compaction;
+pub(crate) mod delete_records;
+pub(crate) mod derived;
 pub(crate) mod durability;
 pub(crate) mod epochs;
 pub(crate) mod history;
@@ -15,8 +19,11 @@ pub(crate) mod partition;
 pub(crate) mod progress;
 pub(crate) mod reads;
 pub(crate) mod records;
+pub(crate) mod recovery;
 pub(crate) mod replica;
 pub(crate) mod replicas;
+pub(crate) mod retention;
+pub(crate) mod storage;
 pub(crate) mod verdicts;
 pub(crate) mod watermarks;
 

@@ -42,8 +42,16 @@ impl Order {
         records: &mut Records,
         verdicts: &mut Verdicts,
     ) {
-        while let Some(value) = records.at(place, Offset(self.log(place).next)) {
+        loop {
             let offset = Offset(self.log(place).next);
+            let Some(value) = records.at(place, offset) else {
+                // Of what is gone nobody will ever know more.
+                if view.released.covers(offset) || view.cleaned.is_removed(offset) {
+                    self.log(place).next += 1;
+                    continue;
+                }
+                return;
+            };
             self.log(place).next += 1;
             let record = records.entry(value);
             if record.followed {

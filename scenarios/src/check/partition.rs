@@ -7,7 +7,8 @@ use model::log::BatchId;
 use model::metadata::PartitionRegistration;
 use model::names::{BrokerId, EndOffset, LeaderEpoch, Offset, Partition};
 
-use super::replica::ReplicaView;
+use super::cleaned::CleanedView;
+use super::replica::{ReplicaView, RoleView};
 use crate::promise::{Excuse, TopicPromise};
 
 /// One partition.
@@ -37,6 +38,12 @@ pub(crate) struct PartitionView {
     pub lost: Vec<(BatchId, Option<Excuse>)>,
     /// The lowest offset from which committed history was ever lost: from there on readers may have seen something else.
     pub history_broken_from: Option<EndOffset>,
+    /// What is below may be gone: a replica's own retention or a request to a leader has taken it (L72, L75).
+    pub released: EndOffset,
+    /// What clients were told to be deleted: up to where, and by which fact.
+    pub deleted: Option<(EndOffset, u64)>,
+    /// What cleaners have changed.
+    pub cleaned: CleanedView,
 }
 
 /// An election.
@@ -103,6 +110,9 @@ impl PartitionView {
             owed: Vec::new(),
             lost: Vec::new(),
             history_broken_from: None,
+            released: EndOffset::ZERO,
+            deleted: None,
+            cleaned: CleanedView::default(),
         }
     }
 
@@ -118,6 +128,60 @@ impl PartitionView {
     /// The replica on this broker, if anything is known of it.
     pub(crate) fn known(&self, broker: BrokerId) -> Option<&ReplicaView> {
         self.replicas.get(broker.0 as usize).filter(|replica| replica.known)
+    }
+
+    /// A broker's log as it was opened: from `start` on these batches and nothing else. Answers what it was before.
+    ///
+    /// What is below `start` counts as still there as far as it was released, so that a log that has lost its beginning by
+    /// accident is told from one whose beginning was deleted.
+    pub(crate) fn open(
+        &mut self,
+        broker: BrokerId,
+        (start, end): (EndOffset, EndOffset),
+        batches: &[BatchId],
+    ) -> Vec<BatchId> {
+        let first = batches.first().map_or(start, |first| start.min(first.base.bound()));
+        let gone_below = first.min(self.released);
+        let gone = self.committed.iter().take_while(|batch| batch.end() <= gone_below);
+        let mut log: Vec<BatchId> = gone.copied().collect();
+        if self.cleaned.is_empty() {
+            log.extend(batches);
+        } else {
+            for batch in batches {
+                let batch = self.cleaned.original(*batch);
+                self.cleaned.fill(&mut log, batch.base);
+                log.push(batch);
+            }
+        }
+        let replica = self.replica(broker);
+        let before = std::mem::take(&mut replica.batches);
+        replica.open(start, end, log);
+        before
+    }
+
+    /// Batches that cleaners took out of the log between its end and `upto` count as there.
+    pub(crate) fn fill_gap(&mut self, broker: BrokerId, upto: Offset) {
+        let slot = broker.0 as usize;
+        if let Some(replica) = self.replicas.get_mut(slot)
+            && !self.cleaned.is_empty()
+            && replica.end < upto.bound()
+        {
+            self.cleaned.fill(&mut replica.batches, upto);
+            replica.end = replica.batches.last().map_or(replica.end, |last| last.end().max(replica.end));
+        }
+    }
+
+    /// Whether the process on this broker cannot have been about to cut its log: it does not follow, or it has nothing that
+    /// its leader does not have.
+    pub(crate) fn is_uncut(&self, broker: BrokerId) -> bool {
+        let Some(replica) = self.known(broker) else { return true };
+        if !matches!(replica.role, RoleView::Follower) {
+            return true;
+        }
+        let Some(last) = replica.batches.last() else { return true };
+        let at = replica.batches.len() - 1;
+        let leader = self.leader().and_then(|leader| self.known(leader));
+        leader.is_some_and(|leader| leader.batches.get(at) == Some(last))
     }
 
     /// Everything below is committed (R120).
@@ -235,7 +299,8 @@ impl PartitionView {
         self.history_broken_from.is_some_and(|from| from.0 <= offset.0)
     }
 
-    fn replica_agreed(&mut self, broker: BrokerId) -> usize {
+    /// How many of the first committed batches the broker's log has, in a row.
+    pub(crate) fn replica_agreed(&mut self, broker: BrokerId) -> usize {
         let slot = broker.0 as usize;
         self.replicas.get_mut(slot).map_or(0, |replica| replica.agreed(&self.committed))
     }

@@ -223,7 +223,19 @@ impl Play {
     fn opened_at(&mut self, broker: BrokerId, partition: Partition, batches: &[BatchId]) {
         let end = batches.last().map_or(EndOffset::ZERO, |last| last.end());
         let (start, high_watermark, recovery_point) = (EndOffset::ZERO, EndOffset::ZERO, EndOffset::ZERO);
-        let (batches, epochs) = (batches.to_vec(), Vec::new());
+        let (batches, epochs) = (batches.to_vec(), epochs_of(batches));
+        self.note(broker, Event::Opened { partition, start, end, high_watermark, recovery_point, batches, epochs });
+    }
+
+    /// A log that begins at `start` and ends at `end`, whatever is in it.
+    pub(crate) fn opened_between(&mut self, broker: BrokerId, (start, end): (u64, u64), batches: &[BatchId]) {
+        let (start, end) = (EndOffset(start), EndOffset(end));
+        let (high_watermark, recovery_point) = (start, start);
+        let mut epochs = epochs_of(batches);
+        if let Some(first) = epochs.first_mut() {
+            first.1 = first.1.max(start);
+        }
+        let (partition, batches) = (P, batches.to_vec());
         self.note(broker, Event::Opened { partition, start, end, high_watermark, recovery_point, batches, epochs });
     }
 
@@ -280,6 +292,17 @@ impl Play {
     pub(crate) fn returns(&mut self, broker: BrokerId, batches: &[BatchId]) {
         self.say(broker, What::Started { life: 2 });
         self.opened(broker, batches);
+        self.loses_its_seats(broker);
+    }
+
+    /// The same with a log between these bounds.
+    pub(crate) fn returns_between(&mut self, broker: BrokerId, bounds: (u64, u64), batches: &[BatchId]) {
+        self.say(broker, What::Started { life: 2 });
+        self.opened_between(broker, bounds, batches);
+        self.loses_its_seats(broker);
+    }
+
+    fn loses_its_seats(&mut self, broker: BrokerId) {
         self.in_one_step = true;
         let epoch = self.announce(broker);
         self.vacate(broker);
@@ -382,6 +405,17 @@ impl Play {
     pub(crate) fn exercised(&self, guarantee: Guarantee) -> u64 {
         self.judge.exercised()[guarantee.index()].1
     }
+}
+
+/// Where each leader epoch begins.
+fn epochs_of(batches: &[BatchId]) -> Vec<(LeaderEpoch, EndOffset)> {
+    let mut epochs: Vec<(LeaderEpoch, EndOffset)> = Vec::new();
+    for batch in batches {
+        if epochs.last().is_none_or(|(latest, _)| *latest < batch.epoch) {
+            epochs.push((batch.epoch, batch.base.bound()));
+        }
+    }
+    epochs
 }
 
 /// A batch of one record.

@@ -21,7 +21,16 @@ pub(crate) struct Reads {
     /// Whether reading back has begun.
     reading_back: bool,
     /// How far it has come, by partition's place.
-    read_back: Vec<Option<u64>>,
+    read_back: Vec<Option<Span>>,
+}
+
+/// What was read back of a partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    /// Where the log began for whoever read it.
+    from: u64,
+    /// The next offset.
+    next: u64,
 }
 
 /// Where a consumer reads in one partition.
@@ -52,7 +61,12 @@ impl Reads {
 
     /// How far reading back has come in a partition; `None` if nobody reads it back.
     pub(crate) fn read_back_upto(&self, place: usize) -> Option<EndOffset> {
-        self.read_back.get(place).copied().flatten().map(EndOffset)
+        self.read_back.get(place).copied().flatten().map(|span| EndOffset(span.next))
+    }
+
+    /// Where the log began for whoever read it back; `None` if nobody does.
+    pub(crate) fn read_back_from(&self, place: usize) -> Option<EndOffset> {
+        self.read_back.get(place).copied().flatten().map(|span| EndOffset(span.from))
     }
 
     /// A consumer has new partitions and no positions in them.
@@ -60,13 +74,20 @@ impl Reads {
         self.positions.insert(client, Vec::new());
     }
 
-    /// A consumer's position was set.
-    pub(crate) fn sought(&mut self, client: ClientId, place: usize, position: Offset, reason: SeekReason) {
-        let from_start = position == Offset::ZERO && reason != SeekReason::Truncation;
+    /// A consumer's position was set. The start of a log is where some replica may begin by now, or below.
+    pub(crate) fn sought(
+        &mut self,
+        view: &PartitionView,
+        (client, place): (ClientId, usize),
+        position: Offset,
+        reason: SeekReason,
+    ) {
+        let from_start = position.bound() <= view.released && reason != SeekReason::Truncation;
         let reads_back = self.reading_back && from_start;
         *self.position(client, place) = Position { next: Some(position.0), reads_back };
         if reads_back {
-            self.came_to(place, 0);
+            self.came_to(place, position.0);
+            self.begins_at(place, position.0);
         }
     }
 
@@ -82,7 +103,7 @@ impl Reads {
         let reading_back = self.reading_back;
         let position = self.position(poll.client, place);
         let expected = position.next;
-        position.reads_back |= expected.is_none() && reading_back && first == Offset::ZERO;
+        position.reads_back |= expected.is_none() && reading_back && first.bound() <= view.released;
         verdicts.exercised(Guarantee::ReadOrder);
         verdicts.exercised(Guarantee::CommittedReads);
         if let Some(expected) = expected {
@@ -112,7 +133,8 @@ impl Reads {
             let leader = view.leader().filter(|id| shared.known_broker(*id).is_some_and(|broker| broker.up));
             if let Some(leader) = leader.and_then(|id| view.known(id)) {
                 let end = leader.high_watermark.min(view.committed_end());
-                verdicts.demand(Guarantee::AtLeastOnce, upto >= end, "end-not-reached", || {
+                let rest_is_removed = || (upto.0..end.0).all(|offset| view.cleaned.is_removed(Offset(offset)));
+                verdicts.demand(Guarantee::AtLeastOnce, upto >= end || rest_is_removed(), "end-not-reached", || {
                     format!("{} was read back up to {upto}, and its high watermark is {end}", view.partition)
                 });
             }
@@ -128,10 +150,20 @@ impl Reads {
     }
 
     fn came_to(&mut self, place: usize, next: u64) {
+        let span = self.span(place);
+        span.next = span.next.max(next);
+    }
+
+    fn begins_at(&mut self, place: usize, from: u64) {
+        let span = self.span(place);
+        span.from = span.from.max(from);
+    }
+
+    fn span(&mut self, place: usize) -> &mut Span {
         if self.read_back.len() <= place {
             self.read_back.resize(place + 1, None);
         }
-        self.read_back[place] = self.read_back[place].max(Some(next));
+        self.read_back[place].get_or_insert_default()
     }
 }
 
@@ -147,7 +179,8 @@ pub(crate) fn served(
     });
 }
 
-/// Offsets are dense as long as nothing is deleted and nothing but records is written.
+/// Offsets are dense as long as nothing is compacted away and nothing but records is written. Whoever reads at the beginning
+/// of a log that has been deleted meanwhile has its position set anew.
 fn follows(
     view: &PartitionView,
     client: ClientId,
@@ -156,6 +189,9 @@ fn follows(
     verdicts: &mut Verdicts,
 ) {
     if got.0 == expected || view.is_history_broken_at(Offset(expected.max(got.0))) {
+        return;
+    }
+    if got.0 > expected && (expected..got.0).all(|offset| view.cleaned.is_removed(Offset(offset))) {
         return;
     }
     let kind = if got.0 > expected { skipped } else { repeated };

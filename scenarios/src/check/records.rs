@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use model::config::Acks;
 use model::event::Value;
 use model::names::{ClientId, LeaderEpoch, Offset};
+use sim::fact::Moment;
 
 /// All records.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,8 @@ pub(crate) struct Sent {
     pub nth: u64,
     /// A hash of its key.
     pub key: Option<u64>,
+    /// When.
+    pub at: Moment,
 }
 
 /// What a producer was told of a record.
@@ -97,12 +100,12 @@ impl Records {
     }
 
     /// A producer was handed a record.
-    pub(crate) fn sent(&mut self, by: ClientId, value: Value, key: Option<u64>) {
+    pub(crate) fn sent(&mut self, by: ClientId, value: Value, key: Option<u64>, at: Moment) {
         let count = self.sent.entry(by).or_default();
         *count += 1;
         let nth = *count;
         *self.open.entry(by).or_default() += 1;
-        self.entry(value).sent = Some(Sent { by, nth, key });
+        self.entry(value).sent = Some(Sent { by, nth, key, at });
     }
 
     /// A producer was told what became of a record.
@@ -154,6 +157,34 @@ impl Records {
         self.versions.get(partition)?.get(at).filter(|value| **value != NOTHING).map(|value| Value(*value))
     }
 
+    /// The record with this value, if it was ever heard of.
+    pub(crate) fn find(&self, value: Value) -> Option<&Record> {
+        match usize::try_from(value.0).ok().filter(|_| value.0 < DENSE) {
+            Some(at) => self.dense.get(at),
+            None => self.sparse.get(&value),
+        }
+    }
+
+    /// When the record at the offset was handed to its producer, if it is known which that is.
+    pub(crate) fn sent_at(&self, partition: usize, offset: u64) -> Option<Moment> {
+        self.sent_as(partition, offset).map(|sent| sent.at)
+    }
+
+    /// The key of the record at the offset, if it is known which that is and it has one.
+    pub(crate) fn key_at(&self, partition: usize, offset: u64) -> Option<u64> {
+        self.sent_as(partition, offset)?.key
+    }
+
+    fn sent_as(&self, partition: usize, offset: u64) -> Option<Sent> {
+        self.find(self.at(partition, Offset(offset))?)?.sent
+    }
+
+    /// The last offset below `upto` of every key that is known to lie in the partition.
+    pub(crate) fn last_of_keys(&self, partition: usize, upto: u64) -> BTreeMap<u64, u64> {
+        let known = self.versions.get(partition).map_or(0, Vec::len) as u64;
+        (0..known.min(upto)).filter_map(|offset| Some((self.key_at(partition, offset)?, offset))).collect()
+    }
+
     fn log(&mut self, partition: usize) -> &mut Vec<u64> {
         if self.versions.len() <= partition {
             self.versions.resize_with(partition + 1, Vec::new);
@@ -170,7 +201,7 @@ mod tests {
     fn a_value_of_any_size_has_a_story() {
         let mut records = Records::default();
         for value in [Value(0), Value(7), Value(u64::MAX - 1)] {
-            records.sent(ClientId(1), value, None);
+            records.sent(ClientId(1), value, None, Moment::ZERO);
         }
         let nths: Vec<u64> = records.all().filter_map(|(_, record)| record.sent.map(|sent| sent.nth)).collect();
         assert_eq!(nths, [1, 2, 3], "values in between were not sent");

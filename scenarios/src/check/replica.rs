@@ -10,15 +10,25 @@ use model::names::{BrokerId, EndOffset, LeaderEpoch, Offset, PartitionEpoch};
 pub(crate) struct ReplicaView {
     /// Whether anything is known of it: its log was opened once.
     pub known: bool,
-    /// Every batch in its log. What was deleted from the front counts as still there, so that positions agree with
-    /// those of the committed log.
+    /// Every batch in its log, as it was first written. What was deleted from the front counts as still there, and what
+    /// was compacted away, so that positions agree with those of the committed log.
     pub batches: Vec<BatchId>,
+    /// Log start offset.
+    pub start: EndOffset,
+    /// The highest log start offset that it ever had: what it may have told others.
+    pub highest_start: EndOffset,
     /// Log end offset.
     pub end: EndOffset,
     /// Its high watermark.
     pub high_watermark: EndOffset,
     /// Everything below is known to be synced.
     pub flushed: EndOffset,
+    /// The highest bound to which it ever said that it had synced.
+    pub ever_flushed: EndOffset,
+    /// Where its first segment begins, once retention has deleted those before in this process life.
+    pub first_segment: Option<Offset>,
+    /// What its last process may have left behind.
+    pub left: Left,
     /// What it does.
     pub role: RoleView,
     /// The leader epoch that it obeyed last in this process life.
@@ -59,6 +69,30 @@ pub(crate) struct LeaderView {
     pub ever_below_minimum: bool,
 }
 
+/// How sure it is that a log is on its disk as the trace tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    /// Whether this process life has opened the log.
+    pub opened: bool,
+    /// Whether the log was known before it was opened last.
+    pub reopened: bool,
+    /// Whether nothing befell its disk since it was opened.
+    pub intact: bool,
+    /// Whether its last process cannot have been about to cut it: whoever dies in the middle of a step has done on disk
+    /// what it never told.
+    pub uncut: bool,
+    /// Whether its disk was replaced by an empty one, and no log opened on that yet.
+    pub wiped: bool,
+    /// When it was opened last: the number of the fact.
+    pub opened_at: u64,
+}
+
+impl Default for Left {
+    fn default() -> Self {
+        Self { opened: false, reopened: false, intact: true, uncut: true, wiped: false, opened_at: 0 }
+    }
+}
+
 /// What a disk may have lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hurt {
@@ -71,14 +105,20 @@ pub(crate) struct Hurt {
 }
 
 impl ReplicaView {
-    /// The log as it was opened: all that is in it.
-    pub(crate) fn open(&mut self, start: EndOffset, end: EndOffset, batches: &[BatchId], committed: &[BatchId]) {
+    /// The log is this one now. `batches` has what counts as still there, too.
+    pub(crate) fn open(&mut self, start: EndOffset, end: EndOffset, batches: Vec<BatchId>) {
         self.known = true;
-        self.batches.clear();
-        let deleted = committed.iter().take_while(|batch| batch.end() <= start);
-        self.batches.extend(deleted.chain(batches));
+        self.batches = batches;
+        self.starts_at(start);
         self.end = end;
         self.agreed = 0;
+        self.first_segment = None;
+    }
+
+    /// The log begins here.
+    pub(crate) fn starts_at(&mut self, start: EndOffset) {
+        self.start = start;
+        self.highest_start = self.highest_start.max(start);
     }
 
     /// One more batch.
@@ -94,8 +134,15 @@ impl ReplicaView {
             self.batches.pop();
         }
         self.end = end;
+        self.start = self.start.min(end);
         self.flushed = self.flushed.min(end);
         self.agreed = self.agreed.min(self.batches.len());
+    }
+
+    /// Everything below was synced.
+    pub(crate) fn flush(&mut self, upto: EndOffset) {
+        self.flushed = self.flushed.max(upto);
+        self.ever_flushed = self.ever_flushed.max(upto);
     }
 
     /// How many of the first committed batches this log has, in a row.
@@ -140,6 +187,7 @@ impl ReplicaView {
     pub(crate) fn wound(&mut self, from: EndOffset, by_power: bool) {
         let upto = self.end;
         self.distrusted = true;
+        self.left.intact = false;
         self.hurt = Some(match self.hurt {
             None => Hurt { from, upto, by_power },
             Some(hurt) => {
@@ -159,8 +207,12 @@ impl ReplicaView {
         self.distrusted = false;
     }
 
-    /// The process is over: roles and epochs are memory.
-    pub(crate) fn stop(&mut self) {
+    /// The process is over: roles and epochs are memory. `uncut`: it cannot have been about to cut its log.
+    pub(crate) fn stop(&mut self, uncut: bool) {
+        if self.left.opened {
+            self.left.uncut = uncut;
+        }
+        self.left.opened = false;
         self.role = RoleView::Idle;
         self.epoch = None;
         self.partition_epoch = None;

@@ -27,6 +27,8 @@ pub(crate) struct Replicas {
     pub metadata_lost: bool,
     /// When each partition's leader last appended, by place.
     pub grew_at: Vec<Moment>,
+    /// Whether nobody can say any more how old a record is by its timestamp: a clock was wrong, or a client stood still.
+    pub ages_doubtful: bool,
     /// Whether a controller's sync failed, so that the next power loss may take what it decided.
     metadata_doubtful: bool,
     topics: Vec<TopicView>,
@@ -51,6 +53,8 @@ pub(crate) struct BrokerView {
     pub syncs_in_vain: bool,
     /// Whether it was told to stop, in an orderly way, since it was started.
     pub told_to_stop: bool,
+    /// Whether the process before may have stopped in an orderly way.
+    pub stopped_orderly: bool,
     /// What the controller committed about it.
     pub registration: Option<BrokerRegistration>,
     /// The broker epoch of the running process.
@@ -103,6 +107,7 @@ impl Replicas {
             metadata_lost: false,
             metadata_doubtful: false,
             grew_at: Vec::new(),
+            ages_doubtful: false,
             topics: Vec::new(),
         }
     }
@@ -157,7 +162,8 @@ impl Replicas {
     pub(crate) fn started(&mut self, id: BrokerId) {
         let broker = self.broker(id);
         (broker.known, broker.up, broker.epoch) = (true, true, None);
-        broker.told_to_stop = false;
+        // Whoever was told to stop and dies on the way may have left its marker, and never said so.
+        broker.stopped_orderly = std::mem::take(&mut broker.told_to_stop);
         broker.applied = EndOffset::ZERO;
     }
 
@@ -169,7 +175,8 @@ impl Replicas {
         broker.destroyed |= how == Ending::Destroyed;
         broker.lost_power |= how == Ending::PoweredOff;
         for partition in &mut self.partitions {
-            partition.replica(id).stop();
+            let uncut = partition.is_uncut(id);
+            partition.replica(id).stop(uncut);
         }
         match how {
             Ending::Exited | Ending::Crashed => {}
@@ -192,6 +199,8 @@ impl Replicas {
             Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
             Fault::Rot(..) => self.wound_node(node, Wound::Rot),
             Fault::SyncError(_) => self.metadata_doubtful |= matches!(node, Some(Node::Controller(_))),
+            Fault::ClockSkew(..) | Fault::ClockDrift(..) | Fault::ClockJump(..) => self.ages_doubtful = true,
+            Fault::Pause(..) => self.ages_doubtful |= node.is_none_or(Node::is_client),
             _ => {}
         }
         if let Some(id) = node.and_then(Node::broker) {
@@ -231,6 +240,7 @@ impl Replicas {
             if !replica.known {
                 continue;
             }
+            replica.left.wiped |= wound == Wound::Disk;
             match wound {
                 Wound::Disk | Wound::Rot => replica.wound(EndOffset::ZERO, false),
                 Wound::Power | Wound::Unsynced if rotten => replica.wound(EndOffset::ZERO, false),

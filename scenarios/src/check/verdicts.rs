@@ -88,6 +88,11 @@ impl Verdicts {
         self.at
     }
 
+    /// Its number.
+    pub(crate) fn fact(&self) -> u64 {
+        self.fact
+    }
+
     /// The guarantee was put to the test once more.
     pub(crate) fn exercised(&mut self, guarantee: Guarantee) {
         self.exercised[guarantee.index()] += u64::from(!self.adjourned);

@@ -38,6 +38,12 @@ pub(crate) fn moved(shared: &mut Replicas, place: usize, moved: Moved, verdicts:
             )
         });
     }
+    let start = replica.start;
+    if at < start {
+        verdicts.broken(Guarantee::HighWatermark, "below-log-start", || {
+            format!("the high watermark of {broker} on {partition} is {at}, and its log begins at {start}")
+        });
+    }
     if replica.distrusted {
         replica.high_watermark = at;
         return;

@@ -92,6 +92,11 @@ impl Content {
         self.pieces.iter().map(|piece| piece.end)
     }
 
+    /// Its pieces, in order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| &piece.bytes[..])
+    }
+
     /// Cuts everything from `at` on, and hands it out.
     pub(super) fn cut(&mut self, at: u64) -> Self {
         let lost = self.slice(at, self.len());

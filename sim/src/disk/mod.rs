@@ -8,6 +8,7 @@
 
 mod calls;
 mod content;
+mod fates;
 mod file;
 mod names;
 mod record;
@@ -28,6 +29,7 @@ use model::disk::DiskError;
 use model::names::Node;
 use rand::RngCore;
 
+pub use self::fates::{Fates, OpenFile, Sample};
 use self::file::File;
 pub use self::file::{PAGE, SECTOR};
 use self::names::{NameChange, Names, Slot};

@@ -75,9 +75,9 @@ fn log_matching_epochs_begin_in_order() {
     let opened = |epochs: &[(i32, u64)]| {
         let mut play = Play::new();
         let epochs = epochs.iter().map(|&(epoch, start)| (LeaderEpoch(epoch), EndOffset(start))).collect();
-        let (start, end, high_watermark, recovery_point) = Default::default();
-        let event =
-            Event::Opened { partition: P, start, end, high_watermark, recovery_point, batches: Vec::new(), epochs };
+        let (start, high_watermark, recovery_point) = Default::default();
+        let (end, batches) = (EndOffset(9), Vec::new());
+        let event = Event::Opened { partition: P, start, end, high_watermark, recovery_point, batches, epochs };
         play.note(B3, event);
         play
     };

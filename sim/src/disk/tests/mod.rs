@@ -1,7 +1,10 @@
 //! What the disk promises, call by call; `reference` tries it against a plain model, `power` cuts the power.
 
+mod contract;
 mod directories;
+mod fates;
 mod faults;
+mod legal;
 mod power;
 mod reference;
 

@@ -1,0 +1,154 @@
+//! Compaction takes only what is superseded, keeps offsets and order, and leaves what is not committed alone.
+//!
+//! Implements G38, L77-L83. Which key lies at which offset is known of what was read, and of what `acks=all` acknowledged; of
+//! other records nothing is demanded. Every record of a load has a value, so nothing that is sent here is a tombstone.
+
+use model::event::Event;
+use model::log::{BatchId, CleanedBatch};
+use model::names::{BrokerId, EndOffset, Offset};
+
+use super::partition::PartitionView;
+use super::records::Records;
+use super::replicas::Replicas;
+use super::verdicts::Verdicts;
+use crate::guarantee::Guarantee;
+
+/// A log was cleaned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cleaned<'a> {
+    /// By whom.
+    pub broker: BrokerId,
+    /// What is not cleaned yet begins here.
+    pub first_dirty: EndOffset,
+    /// What has changed.
+    pub batches: &'a [CleanedBatch],
+}
+
+impl<'a> Cleaned<'a> {
+    /// Reads it from the event.
+    pub(crate) fn of(broker: BrokerId, event: &'a Event) -> Option<Self> {
+        let Event::Cleaned { first_dirty, batches, .. } = event else { return None };
+        Some(Self { broker, first_dirty: *first_dirty, batches })
+    }
+}
+
+/// A cleaner has rewritten part of a log.
+pub(crate) fn cleaned(
+    shared: &mut Replicas,
+    records: &Records,
+    place: usize,
+    cleaned: Cleaned<'_>,
+    verdicts: &mut Verdicts,
+) {
+    let Cleaned { broker, batches, first_dirty } = cleaned;
+    let view = &mut shared.partitions[place];
+    let (partition, compacts) = (view.partition, view.promise.compacts);
+    verdicts.demand(Guarantee::Compaction, compacts, "cleaned-without-policy", || {
+        format!("{broker} cleaned {partition}, whose cleanup.policy does not have compact")
+    });
+    let high_watermark = view.replica(broker).high_watermark;
+    let mut touched = EndOffset::ZERO;
+    let mut removed = Vec::new();
+    for batch in batches {
+        keeps_its_place(view, broker, batch, verdicts);
+        let original = view.cleaned.learn(batch);
+        touched = touched.max(original.end());
+        removed.extend(gone(original, &batch.kept));
+    }
+    verdicts.demand(Guarantee::Compaction, touched <= high_watermark, "cleaned-above-high-watermark", || {
+        format!("{broker} cleaned {partition} up to {touched}, its high watermark is {high_watermark}")
+    });
+    // While a cleaning is under way, what it will count as clean is not known yet.
+    let bound = if touched <= first_dirty { first_dirty } else { high_watermark };
+    superseded(view, records, place, (broker, bound), &removed, verdicts);
+}
+
+/// A batch that is left is where it was, with fewer records.
+fn keeps_its_place(view: &mut PartitionView, broker: BrokerId, batch: &CleanedBatch, verdicts: &mut Verdicts) {
+    let (partition, before) = (view.partition, view.cleaned.original(batch.before));
+    let there = view.replica(broker).has(&before);
+    let place = |batch: BatchId| (batch.base, batch.end(), batch.epoch);
+    let stays = batch.after.is_none_or(|after| place(after) == place(before));
+    let ordered = batch.kept.windows(2).all(|pair| pair[0] < pair[1]);
+    let within = batch.kept.last().is_none_or(|last| *last < before.records);
+    let emptied = batch.after.is_some() || batch.kept.is_empty();
+    verdicts.demand(
+        Guarantee::Compaction,
+        there && stays && ordered && within && emptied,
+        "cleaned-batch-out-of-place",
+        || format!("{broker} cleaned {partition}: {before:?} became {:?} with {:?}", batch.after, batch.kept),
+    );
+}
+
+fn gone(batch: BatchId, kept: &[u32]) -> impl Iterator<Item = u64> {
+    let gone = (0..batch.records).filter(move |delta| kept.binary_search(delta).is_err());
+    gone.map(move |delta| batch.base.0 + u64::from(delta))
+}
+
+/// Every record that went has a later one of the same key in the log, below the bound.
+fn superseded(
+    view: &mut PartitionView,
+    records: &Records,
+    place: usize,
+    (broker, bound): (BrokerId, EndOffset),
+    removed: &[u64],
+    verdicts: &mut Verdicts,
+) {
+    let partition = view.partition;
+    let upto = bound.min(view.replica(broker).end);
+    let last = records.last_of_keys(place, upto.0);
+    for &offset in removed {
+        let Some(key) = records.key_at(place, offset) else { continue };
+        let is_last = last.get(&key) == Some(&offset);
+        verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
+            format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")
+        });
+    }
+}
+
+/// A log is about to be opened. Who died right after a cleaning has rewritten batches and never said so: what has changed or
+/// is missing below the high watermark counts as cleaned. Whether what everybody should see is there is asked at the end.
+pub(crate) fn reopened(view: &mut PartitionView, broker: BrokerId, batches: &[BatchId]) {
+    if !view.promise.compacts {
+        return;
+    }
+    let PartitionView { replicas, cleaned, .. } = view;
+    let Some(replica) = replicas.get(broker.0 as usize).filter(|replica| replica.known) else { return };
+    let last = batches.last().map_or(Offset::ZERO, |last| last.base);
+    for before in replica.batches.iter().filter(|before| before.base < last && before.end() > replica.start) {
+        let now = batches.binary_search_by_key(&before.base, |batch| batch.base).map(|at| batches[at]);
+        match now {
+            Ok(now) if cleaned.original(now) == *before => {}
+            Ok(now) if (now.end(), now.epoch) == (before.end(), before.epoch) => cleaned.suspect(*before, Some(now)),
+            Ok(_) => {}
+            Err(_) if cleaned.is_vanished(before) => {}
+            Err(_) if before.end() <= replica.high_watermark => cleaned.suspect(*before, None),
+            Err(_) => {}
+        }
+    }
+}
+
+/// The run is over: of every key whoever read the log from its beginning saw the last committed record.
+pub(crate) fn end(
+    shared: &Replicas,
+    records: &Records,
+    read_back_upto: &dyn Fn(usize) -> Option<EndOffset>,
+    verdicts: &mut Verdicts,
+) {
+    for (place, view) in shared.partitions.iter().enumerate().filter(|(_, view)| view.promise.compacts) {
+        let Some(upto) = read_back_upto(place) else { continue };
+        for (key, offset) in records.last_of_keys(place, upto.min(view.committed_end()).0) {
+            let at = Offset(offset);
+            if view.is_history_broken_at(at) || view.released.covers(at) {
+                continue;
+            }
+            let seen = records.at(place, at).and_then(|value| records.find(value)).is_some_and(|found| found.read_back);
+            verdicts.demand(Guarantee::Compaction, seen, "last-value-of-key-unseen", || {
+                format!(
+                    "the last record of key {key:016x} in {} lies at {offset}, and was not read at the end",
+                    view.partition
+                )
+            });
+        }
+    }
+}
