@@ -12,9 +12,35 @@ use crate::exit::Exit;
 use crate::findings::{Findings, Sum};
 use crate::report::{Campaign, Count, FailureRow, Figure, Program, Report, SCHEMA_VERSION, ScenarioRow, Verdict};
 
+/// What a campaign was asked to run, as far as the report says it.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    /// The first seed.
+    pub(crate) seeds_from: u64,
+    /// The bound of the seeds.
+    pub(crate) seeds_to: u64,
+    /// How many runs; `None` if time alone was to end it.
+    pub(crate) runs: Option<u64>,
+    /// Properties of the user's.
+    pub(crate) properties: Vec<(String, String)>,
+}
+
+impl Planned {
+    /// What this order asks for, seen from its end: with time as the only bound, the seeds are those that it was enough for.
+    pub(crate) fn of(order: &Order, conducted: &Conducted) -> Self {
+        let covered = conducted.findings.total.runs.div_ceil((order.scenarios.len() as u64).max(1));
+        Self {
+            seeds_from: order.seeds.from,
+            seeds_to: if order.endless { order.seeds.from + covered } else { order.seeds.to },
+            runs: (!order.endless).then(|| order.runs()),
+            properties: order.properties.clone(),
+        }
+    }
+}
+
 /// The report on a campaign, and how the program is to end.
 pub(crate) fn report(
-    order: &Order,
+    planned: &Planned,
     conducted: &Conducted,
     failures: Vec<FailureRow>,
     figures: Vec<Figure>,
@@ -25,7 +51,7 @@ pub(crate) fn report(
         schema_version: SCHEMA_VERSION,
         program: Program { name: "highwater", version: env!("CARGO_PKG_VERSION") },
         verdict: Verdict { word: exit.word(), exit_code: exit.code(), reasons },
-        campaign: campaign(order, conducted),
+        campaign: campaign(planned, conducted),
         canary: conducted.canary.clone(),
         guarantees: findings.total.ledger.rows(),
         scenarios: findings
@@ -100,15 +126,13 @@ fn runs_of(runs: u64) -> String {
     if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
 }
 
-fn campaign(order: &Order, conducted: &Conducted) -> Campaign {
+fn campaign(planned: &Planned, conducted: &Conducted) -> Campaign {
     let total = &conducted.findings.total;
-    // With time as the only bound, the seeds are those that it was enough for.
-    let covered = order.seeds.from + total.runs.div_ceil((order.scenarios.len() as u64).max(1));
     Campaign {
-        scenarios: order.scenarios.iter().map(|scenario| scenario.name.to_owned()).collect(),
-        seeds_from: order.seeds.from,
-        seeds_to: if order.endless { covered } else { order.seeds.to },
-        runs_planned: (!order.endless).then(|| order.runs()),
+        scenarios: conducted.findings.scenarios.iter().map(|(scenario, _)| scenario.name.to_owned()).collect(),
+        seeds_from: planned.seeds_from,
+        seeds_to: planned.seeds_to,
+        runs_planned: planned.runs,
         runs: total.runs,
         held: total.count(Shown::Held),
         violated: total.count(Shown::Violated),
@@ -118,7 +142,7 @@ fn campaign(order: &Order, conducted: &Conducted) -> Campaign {
         simulated_seconds: seconds(total.simulated),
         facts: total.facts,
         steps: total.steps,
-        properties: order.properties.clone(),
+        properties: planned.properties.clone(),
         counts: counts(&conducted.findings),
         losses: total.losses.clone(),
     }

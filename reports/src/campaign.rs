@@ -12,11 +12,12 @@ use scenarios::run::{run, run_traced};
 use scenarios::{Plan, Verdict};
 
 use crate::asked::Seeds;
-use crate::findings::{Findings, Ran};
+use crate::findings::{Case, Findings, Ran};
 use crate::interrupt;
 use crate::pool::in_order;
 use crate::progress::{self, Done, Goal};
 use crate::report::Canary;
+use crate::telling::Asked;
 
 /// Seeds of the canary that are tried before it counts as not found. About one seed in three finds it.
 const CANARY_SEEDS: u64 = 60;
@@ -84,6 +85,24 @@ impl Order {
     /// If the user's properties contradict the scenario's own.
     pub(crate) fn plan(&self, scenario: usize, seed: u64) -> Result<Plan, ConfigError> {
         self.scenarios[scenario].plan_with(seed, &self.properties)
+    }
+}
+
+impl Asked for Order {
+    fn plan(&self, case: &Case) -> Option<Plan> {
+        self.plan(case.scenario, case.seed).ok()
+    }
+
+    fn scenario(&self, case: &Case) -> &str {
+        self.scenarios[case.scenario].name
+    }
+
+    fn replay(&self, case: &Case) -> String {
+        format!("highwater replay --scenario {} --seed {}", self.scenarios[case.scenario].name, case.seed)
+    }
+
+    fn jobs(&self) -> usize {
+        self.jobs
     }
 }
 

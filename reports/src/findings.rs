@@ -19,13 +19,22 @@ const SEEN: usize = 20;
 /// Runs that showed nothing of which it is said why.
 const EXPLAINED: usize = 20;
 
-/// One run, and what is needed of its plan once it is over.
-#[derive(Clone, Debug)]
-pub(crate) struct Ran {
+/// Which run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Case {
     /// Which of the campaign's scenarios.
     pub(crate) scenario: usize,
     /// The seed.
     pub(crate) seed: u64,
+    /// Where that run was struck, by name, if this is what the campaign is about.
+    pub(crate) point: Option<String>,
+}
+
+/// One run, and what is needed of its plan once it is over.
+#[derive(Clone, Debug)]
+pub(crate) struct Ran {
+    /// Which.
+    pub(crate) case: Case,
     /// The guarantees that it was about.
     pub(crate) scope: BTreeSet<Guarantee>,
     /// The largest replication factor among its topics.
@@ -39,8 +48,7 @@ impl Ran {
     pub(crate) fn new(scenario: usize, plan: &Plan, outcome: Outcome) -> Self {
         let replicas = plan.cluster.all_topics().iter().map(|topic| u32::from(topic.replication_factor)).max();
         Self {
-            scenario,
-            seed: plan.seed,
+            case: Case { scenario, seed: plan.seed, point: None },
             scope: Guarantee::ALL.into_iter().filter(|guarantee| in_scope(*guarantee, plan)).collect(),
             replicas: replicas.unwrap_or_default(),
             outcome,
@@ -93,8 +101,8 @@ pub(crate) struct Alike {
     pub(crate) fingerprint: String,
     /// How many runs.
     pub(crate) runs: u64,
-    /// The first few: which scenario, which seed.
-    pub(crate) seen: Vec<(usize, u64)>,
+    /// The first few.
+    pub(crate) seen: Vec<Case>,
 }
 
 impl Findings {
@@ -113,7 +121,7 @@ impl Findings {
     /// Adds the next run.
     pub(crate) fn add(&mut self, ran: &Ran) {
         self.total.add(ran);
-        let (scenario, sum) = &mut self.scenarios[ran.scenario];
+        let (scenario, sum) = &mut self.scenarios[ran.case.scenario];
         sum.add(ran);
         if scenario.name == "cliff" && ran.outcome.verdict() != Verdict::Inconclusive {
             let destroyed = u32::try_from(ran.outcome.measures.counts.destroyed).unwrap_or(u32::MAX);
@@ -122,28 +130,28 @@ impl Findings {
             *lossy += u64::from(has_loss(&ran.outcome.lost));
         }
         if let Some(fingerprint) = ran.outcome.fingerprint() {
-            self.add_failure(fingerprint, ran.scenario, ran.seed);
+            self.add_failure(fingerprint, &ran.case);
         } else if let Some(why) = &ran.outcome.inconclusive
             && self.inconclusive.len() < EXPLAINED
         {
-            let scenario = self.scenarios[ran.scenario].0.name.to_owned();
-            self.inconclusive.push(InconclusiveRow { scenario, seed: ran.seed, why: why.clone() });
+            let scenario = self.scenarios[ran.case.scenario].0.name.to_owned();
+            self.inconclusive.push(InconclusiveRow { scenario, seed: ran.case.seed, why: why.clone() });
         }
         if let Some(digests) = &mut self.digests {
             digests.push(ran.outcome.digest.clone());
         }
     }
 
-    fn add_failure(&mut self, fingerprint: String, scenario: usize, seed: u64) {
+    fn add_failure(&mut self, fingerprint: String, case: &Case) {
         let known = self.failures.iter_mut().find(|known| known.fingerprint == fingerprint);
         match known {
             Some(known) => {
                 known.runs += 1;
                 if known.seen.len() < SEEN {
-                    known.seen.push((scenario, seed));
+                    known.seen.push(case.clone());
                 }
             }
-            None => self.failures.push(Alike { fingerprint, runs: 1, seen: vec![(scenario, seed)] }),
+            None => self.failures.push(Alike { fingerprint, runs: 1, seen: vec![case.clone()] }),
         }
     }
 }
@@ -230,7 +238,8 @@ mod tests {
         for (seed, place) in [(1, "a.rs:1"), (2, "b.rs:2"), (3, "a.rs:1"), (9, "a.rs:1")] {
             findings.add(&panicked(seed, place));
         }
-        let first = Alike { fingerprint: "panic/a.rs:1".to_owned(), runs: 3, seen: vec![(0, 1), (0, 3), (0, 9)] };
+        let seen = [1, 3, 9].map(|seed| Case { scenario: 0, seed, point: None }).to_vec();
+        let first = Alike { fingerprint: "panic/a.rs:1".to_owned(), runs: 3, seen };
         assert_eq!(findings.failures[0], first);
         assert_eq!((findings.failures.len(), findings.total.failed()), (2, 4));
     }

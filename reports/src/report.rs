@@ -229,6 +229,9 @@ pub(crate) struct FailureRow {
     pub(crate) seed: u64,
     /// The first few that failed like this: scenario and seed.
     pub(crate) seen: Vec<(String, u64)>,
+    /// Where those runs were struck, by name, if that is what the campaign is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) points: Vec<String>,
     /// The digest of the run that is kept.
     pub(crate) digest: String,
     /// The file that keeps it, seen from the report's folder.
@@ -371,6 +374,7 @@ pub(crate) mod samples {
                 scenario: "reference".to_owned(),
                 seed: 7,
                 seen: vec![("reference".to_owned(), 7), ("reference".to_owned(), 12)],
+                points: Vec::new(),
                 digest: "21c085e4d89d6620".to_owned(),
                 file: "failures/durability-21c085e4.json".to_owned(),
                 replay: "highwater replay failures/durability-21c085e4.json".to_owned(),

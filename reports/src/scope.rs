@@ -3,8 +3,8 @@
 //! A guarantee that is in scope and was never put to the test is vacuous; one that no plan promises is not. Looks at
 //! plans only, never at what came of them.
 
-use model::config::Acks;
-use scenarios::promise::Promise;
+use model::config::{Acks, TopicConfig};
+use scenarios::promise::{Promise, TopicPromise};
 use scenarios::{Guarantee, Plan};
 use sim::fault::Fault;
 
@@ -23,6 +23,11 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         Guarantee::AtMostOnce => promise.at_most_once,
         // Something must go wrong before anything fails for certain.
         Guarantee::RefusedUnseen => promise.acks != Acks::None && !plan.storm.strikes.is_empty(),
+        // A process must have ended before one can start again.
+        Guarantee::Recovery => strikes(ends_a_process),
+        Guarantee::Retention => topics(plan, |topic| topic.forgets()),
+        Guarantee::Compaction => plan.load.keys > 0 && topics(plan, |topic| topic.compacts),
+        Guarantee::DeleteRecords => plan.load.deletions.is_some() && topics(plan, |topic| topic.deletes),
         Guarantee::Durability
         | Guarantee::CommittedReads
         | Guarantee::ReadOrder
@@ -33,8 +38,30 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         | Guarantee::Epochs
         | Guarantee::HighWatermark
         | Guarantee::NothingMadeUp
+        | Guarantee::Storage
+        | Guarantee::DerivedState
         | Guarantee::Progress => true,
     }
+}
+
+fn ends_a_process(fault: &Fault) -> bool {
+    matches!(
+        fault,
+        Fault::Crash(_)
+            | Fault::PowerOff(_)
+            | Fault::PowerOffAll
+            | Fault::Restart(_)
+            | Fault::Terminate(_)
+            | Fault::CrashAtDiskCall(..)
+            | Fault::PowerOffAtDiskCall(..)
+    )
+}
+
+/// Whether some topic of the plan promises this.
+fn topics(plan: &Plan, promises: fn(&TopicPromise) -> bool) -> bool {
+    let promise = Promise::of(&plan.cluster.settings);
+    let of = |pairs: &[(String, String)]| TopicConfig::from_pairs(pairs).map(|config| promise.topic(&config));
+    plan.cluster.all_topics().iter().any(|topic| of(&topic.config).is_ok_and(|topic| promises(&topic)))
 }
 
 #[cfg(test)]
@@ -59,6 +86,14 @@ mod tests {
         assert!(!of("clocks", Guarantee::NMinusOne) && !of("clocks", Guarantee::PowerLoss));
         let destroys = |seed| catalogue::named("n-minus-1").unwrap().plan(seed);
         assert!((0..20).any(|seed| in_scope(Guarantee::NMinusOne, &destroys(seed))));
+    }
+
+    #[test]
+    fn a_guarantee_about_old_records_is_in_scope_where_they_go() {
+        for guarantee in [Guarantee::Retention, Guarantee::Compaction, Guarantee::DeleteRecords] {
+            assert!(of("storage", guarantee) && !of("reference", guarantee), "{guarantee}");
+        }
+        assert!(of("crashes", Guarantee::Recovery) && !of("partitions", Guarantee::Recovery));
     }
 
     #[test]

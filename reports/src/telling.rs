@@ -9,8 +9,7 @@ use scenarios::failure::{Failure, ShrunkFrom};
 use scenarios::run::{Outcome, run_traced};
 use scenarios::shrink::{Effort, shrink};
 
-use crate::campaign::Order;
-use crate::findings::{Alike, Findings};
+use crate::findings::{Alike, Case, Findings};
 use crate::interrupt;
 use crate::lanes::{self, Wanted};
 use crate::output::{Draft, OutputError};
@@ -29,24 +28,39 @@ struct Told {
     timeline: String,
 }
 
+/// Who knows what was run in a case.
+pub(crate) trait Asked: Sync {
+    /// What is to be run to see it again; nothing if that cannot be said any more.
+    fn plan(&self, case: &Case) -> Option<Plan>;
+
+    /// The name of its scenario.
+    fn scenario(&self, case: &Case) -> &str;
+
+    /// The command that shows it again.
+    fn replay(&self, case: &Case) -> String;
+
+    /// How many runs at once.
+    fn jobs(&self) -> usize;
+}
+
 /// Tells every failure, and writes the files that keep them into `failures/`.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub(crate) fn tell(order: &Order, findings: &Findings, draft: &Draft) -> Result<Vec<FailureRow>, OutputError> {
+pub(crate) fn tell(asked: &dyn Asked, findings: &Findings, draft: &Draft) -> Result<Vec<FailureRow>, OutputError> {
     let kept = &findings.failures[..findings.failures.len().min(KEPT)];
     if !kept.is_empty() {
         eprintln!("making failures small enough to read: {}", kept.len());
     }
     let mut told = Vec::new();
-    let work = |item| tell_one(order, &kept[item as usize], (item as usize) < SHRUNK);
-    in_order(order.jobs, kept.len() as u64, &|| true, work, |_, one| {
+    let work = |item| tell_one(asked, &kept[item as usize], (item as usize) < SHRUNK);
+    in_order(asked.jobs(), kept.len() as u64, &|| true, work, |_, one| {
         told.push(one);
         ControlFlow::Continue(())
     });
     let mut rows: Vec<FailureRow> = Vec::new();
     for (alike, told) in kept.iter().zip(told) {
-        let mut row = row_of(order, alike);
+        let mut row = row_of(asked, alike);
         if let Some(told) = told {
             row.guarantee.clone_from(&told.failure.guarantee);
             row.sentence.clone_from(&told.failure.sentence);
@@ -67,18 +81,19 @@ pub(crate) fn tell(order: &Order, findings: &Findings, draft: &Draft) -> Result<
 }
 
 /// What is known of a failure before it is run again.
-fn row_of(order: &Order, alike: &Alike) -> FailureRow {
-    let name = |scenario: usize| order.scenarios[scenario].name.to_owned();
-    let (scenario, seed) = alike.seen[0];
-    let replay = format!("highwater replay --scenario {} --seed {seed}", name(scenario));
+fn row_of(asked: &dyn Asked, alike: &Alike) -> FailureRow {
+    let name = |case: &Case| asked.scenario(case).to_owned();
+    let first = &alike.seen[0];
+    let replay = asked.replay(first);
     FailureRow {
         fingerprint: alike.fingerprint.clone(),
         guarantee: alike.fingerprint.split('/').next().unwrap_or_default().to_owned(),
         runs: alike.runs,
         sentence: "it did not fail again when it was run again".to_owned(),
-        scenario: name(scenario),
-        seed,
-        seen: alike.seen.iter().map(|&(scenario, seed)| (name(scenario), seed)).collect(),
+        scenario: name(first),
+        seed: first.seed,
+        seen: alike.seen.iter().map(|case| (name(case), case.seed)).collect(),
+        points: alike.seen.iter().filter_map(|case| case.point.clone()).collect(),
         digest: String::new(),
         file: String::new(),
         text: format!("NOT DETERMINISTIC  {}\n  replay   {replay}", alike.fingerprint),
@@ -88,9 +103,8 @@ fn row_of(order: &Order, alike: &Alike) -> FailureRow {
 }
 
 /// Runs the first of these failures again, smaller; `None` if it does not fail again.
-fn tell_one(order: &Order, alike: &Alike, small: bool) -> Option<Told> {
-    let (scenario, seed) = alike.seen[0];
-    let plan = order.plan(scenario, seed).ok()?;
+fn tell_one(asked: &dyn Asked, alike: &Alike, small: bool) -> Option<Told> {
+    let plan = asked.plan(&alike.seen[0])?;
     let effort = if small { Effort::default() } else { Effort(0) };
     let shrunk = shrink(&plan, &alike.fingerprint, effort, &mut || !interrupt::requested());
     let whole = run_traced(&plan);

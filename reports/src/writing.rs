@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use serde::Serialize;
 
-use crate::assembling;
+use crate::assembling::{self, Planned};
 use crate::campaign::{self, Order};
 use crate::chart::grouped;
 use crate::cli::Refusal;
@@ -53,8 +53,9 @@ pub(crate) fn run(order: &Order, out: &Path) -> Result<Exit, Refusal> {
     let ran = begun.elapsed();
     let failures = telling::tell(order, &conducted.findings, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
     let figures = figures::figures(order, &conducted.findings);
-    let (report, exit) = assembling::report(order, &conducted, failures, figures);
-    let timing = timing(order, &report, ran, begun.elapsed(), cpu.elapsed());
+    let planned = Planned::of(order, &conducted);
+    let (report, exit) = assembling::report(&planned, &conducted, failures, figures);
+    let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
     let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
     println!("{}", spoken(&report, &folder));
     add_to_step_summary(&report);
@@ -83,13 +84,13 @@ fn json(value: &impl Serialize) -> String {
     text
 }
 
-fn timing(order: &Order, report: &Report, ran: Duration, wall: Duration, cpu: Duration) -> Timing {
+fn timing(jobs: usize, report: &Report, ran: Duration, wall: Duration, cpu: Duration) -> Timing {
     let rounded = |value: f64| (value * 1_000.0).round() / 1_000.0;
     let campaign = &report.campaign;
     let runs = campaign.runs + campaign.compared.unwrap_or_default();
     Timing {
         schema_version: report.schema_version,
-        jobs: order.jobs,
+        jobs,
         wall_seconds: rounded(wall.as_secs_f64()),
         running_wall_seconds: rounded(ran.as_secs_f64()),
         cpu_seconds: rounded(cpu.as_secs_f64()),

@@ -1,4 +1,4 @@
-//! Who writes, how fast, and until when: a load that runs as long as the storm.
+//! Who writes, how fast, and until when; and who deletes: a load that runs as long as the storm.
 //!
 //! Over an idle cluster a storm tests nothing. The records are submitted a slice at a time, so that a long run does not
 //! begin with a queue of everything that will ever be written. Each record's time, topic and key are drawn by producer
@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::machine::Command;
+use model::names::{Offset, Partition};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use sim::cluster::Topic;
 use sim::dice::Dice;
 use sim::fact::Moment;
 
 use crate::World;
 
-/// What producers are asked to write.
+/// What clients are asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Load {
@@ -25,12 +27,16 @@ pub struct Load {
     pub keys: u32,
     /// When the load ends, counted from the beginning of the scenario; `None` for with the scenario.
     pub ends: Option<Duration>,
+    /// How often the admin client deletes the first records of some partition whose topic is not compacted (DeleteRecords);
+    /// `None` for never.
+    #[serde(default)]
+    pub deletions: Option<Duration>,
 }
 
 impl Default for Load {
     /// That of the reference scenario: 100 records a second of each producer, without keys.
     fn default() -> Self {
-        Self { rate: 100, keys: 0, ends: None }
+        Self { rate: 100, keys: 0, ends: None, deletions: None }
     }
 }
 
@@ -46,43 +52,112 @@ impl Load {
 
     /// Runs the world for `length` under this load, and to its end of load.
     pub fn carry(&self, world: &mut World, dice: Dice, length: Duration) {
-        let begun = world.now();
-        let lasts = self.ends.unwrap_or(length).min(length);
-        let mut submitted = vec![0; world.producers().len()];
-        let mut from = Duration::ZERO;
-        while from < length {
-            let upto = (from + SLICE).min(length);
+        self.begin(world, dice).go_on(world, length, length);
+    }
+
+    /// The load, begun now in this world.
+    #[must_use]
+    pub fn begin(&self, world: &World, dice: Dice) -> Carried {
+        let submitted = vec![0; world.producers().len()];
+        Carried { load: self.clone(), dice, begun: world.now(), submitted, deletions: 0, upto: Duration::ZERO }
+    }
+}
+
+/// A load that is under way. It can be let go on piece by piece, and its clone goes on exactly as it does.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    load: Load,
+    dice: Dice,
+    begun: Moment,
+    /// By each producer.
+    submitted: Vec<u64>,
+    /// By the admin client.
+    deletions: u32,
+    /// What is due before this was submitted.
+    upto: Duration,
+}
+
+impl Carried {
+    /// Lets the world go on under the load up to `until` after it began. With it the run is to last `length`, which is
+    /// not less.
+    pub fn go_on(&mut self, world: &mut World, until: Duration, length: Duration) {
+        let lasts = self.load.ends.unwrap_or(length).min(length);
+        // Up to the end of the slice that was submitted last.
+        world.run_until(self.begun + self.upto.min(until));
+        while self.upto < until {
+            let from = self.upto;
+            self.upto = (from + SLICE).min(length);
             if from < lasts {
-                self.submit(world, dice, begun, upto.min(lasts), &mut submitted);
+                self.submit(world, self.upto.min(lasts));
+                self.submit_deletions(world, self.upto.min(lasts));
             }
-            world.run_until(begun + upto);
-            from = upto;
+            world.run_until(self.begun + self.upto.min(until));
         }
     }
 
     /// Submits what is due before `upto`.
-    fn submit(&self, world: &mut World, dice: Dice, begun: Moment, upto: Duration, submitted: &mut [u64]) {
-        if self.rate == 0 {
+    fn submit(&mut self, world: &mut World, upto: Duration) {
+        let Load { rate, keys, .. } = self.load;
+        if rate == 0 {
             return;
         }
         let topics = Topics::of(world);
-        for (producer, count) in submitted.iter_mut().enumerate() {
+        for (producer, count) in self.submitted.iter_mut().enumerate() {
             let node = world.producers()[producer];
             loop {
-                let mut draw = dice.draw(&("load", producer, *count));
-                let at = Duration::from_secs_f64((*count as f64 + draw.gen_range(0.0..1.0)) / f64::from(self.rate));
+                let mut draw = self.dice.draw(&("load", producer, *count));
+                let at = Duration::from_secs_f64((*count as f64 + draw.gen_range(0.0..1.0)) / f64::from(rate));
                 if at >= upto {
                     break;
                 }
                 *count += 1;
-                let key = (self.keys > 0).then(|| Bytes::from(format!("k{}", draw.gen_range(0..self.keys))));
+                let key = (keys > 0).then(|| Bytes::from(format!("k{}", draw.gen_range(0..keys))));
                 let topic = topics.draw(draw.gen_range(0..topics.partitions));
                 let (_, value) = world.fresh_value();
                 let command = Command::Send { topic, key, value };
-                world.submit_at(begun + at, node, command);
+                world.submit_at(self.begun + at, node, command);
             }
         }
     }
+}
+
+impl Carried {
+    /// Submits the deletions that are due before `upto`: of all that is committed, or of a share of it.
+    fn submit_deletions(&mut self, world: &mut World, upto: Duration) {
+        let Some(every) = self.load.deletions else { return };
+        let topics: Vec<Topic> =
+            world.cluster().all_topics().into_iter().filter(|topic| !is_compacted(topic)).collect();
+        loop {
+            let mut draw = self.dice.draw(&("deletion", self.deletions));
+            let at = every.mul_f64(f64::from(self.deletions) + draw.gen_range(0.0..1.0));
+            if topics.is_empty() || at >= upto {
+                return;
+            }
+            self.deletions += 1;
+            let topic = &topics[draw.gen_range(0..topics.len())];
+            let partition = draw.gen_range(0..topic.partitions);
+            let share = draw.gen_range(0.0..1.25);
+            let committed = committed(world, &topic.name, partition);
+            // As often as one in five all of it, and never beyond: that would only be refused.
+            let before = (share < 1.0).then(|| Offset((committed as f64 * share) as u64));
+            let command = Command::DeleteRecords { topic: topic.name.clone(), partition, before };
+            let admin = world.admin();
+            world.submit_at(self.begun + at, admin, command);
+        }
+    }
+}
+
+fn is_compacted(topic: &Topic) -> bool {
+    topic.config.iter().any(|(name, value)| name == "cleanup.policy" && value.contains("compact"))
+}
+
+/// The high watermark of a partition, as its leader last stated it.
+fn committed(world: &World, topic: &str, index: u32) -> u64 {
+    let cast = world.cast();
+    let id = cast.topics().find(|(_, name)| *name == topic).map(|(id, _)| id);
+    let partition = id.map(|topic| Partition { topic, index });
+    let stand = partition.and_then(|partition| cast.stand(partition, cast.leader(partition)?));
+    stand.map_or(0, |stand| stand.high_watermark.0)
 }
 
 /// The topics, each as likely as it has partitions.

@@ -108,6 +108,25 @@ impl Counts {
         self.truncations += other.truncations;
         self.not_enough_replicas += other.not_enough_replicas;
     }
+
+    /// What was counted since an earlier moment of the same run.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            sent: self.sent - before.sent,
+            acked: self.acked - before.acked,
+            failed: self.failed - before.failed,
+            unknown: self.unknown - before.unknown,
+            polled: self.polled - before.polled,
+            messages: self.messages - before.messages,
+            faults: self.faults - before.faults,
+            destroyed: self.destroyed - before.destroyed,
+            deaths: self.deaths - before.deaths,
+            elections: self.elections - before.elections,
+            isr_changes: self.isr_changes - before.isr_changes,
+            truncations: self.truncations - before.truncations,
+            not_enough_replicas: self.not_enough_replicas - before.not_enough_replicas,
+        }
+    }
 }
 
 impl Histogram {

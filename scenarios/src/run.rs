@@ -20,7 +20,7 @@ use crate::World;
 use crate::audit::audit;
 use crate::guarantee::Guarantee;
 use crate::judge::{Judge, LossSummary, Violation};
-use crate::load::Load;
+use crate::load::{Carried, Load};
 use crate::measure::{Measures, Meter};
 use crate::storm::Storm;
 
@@ -195,23 +195,50 @@ pub fn run_traced(plan: &Plan) -> Outcome {
 }
 
 fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
-    let outcome = sim::hermetic(plan.seed, || {
-        let mut world = World::new(&plan.cluster, plan.seed, Witness::new(&plan.cluster));
-        world.keep_trace(trace);
-        let inconclusive = act(&mut world, plan).err();
-        Outcome::of(&world, trace, inconclusive)
+    let outcome = sim::hermetic(plan.seed, || match Course::begin(plan, |world| world.keep_trace(trace)) {
+        Ok(mut course) => {
+            course.conclude(plan.length);
+            Outcome::of(&course.world, trace, None)
+        }
+        Err((world, why)) => Outcome::of(&world, trace, Some(why)),
     });
     outcome.unwrap_or_else(Outcome::of_panic)
 }
 
-/// The acts of a run. `Err`: the run shows nothing, because the cluster did not even boot.
-fn act(world: &mut World, plan: &Plan) -> Result<(), String> {
-    world.boot().map_err(|error| error.to_string())?;
-    world.arm(plan.storm.strikes.clone());
-    plan.load.carry(world, Dice::new(plan.seed), plan.length);
-    world.chapter(Chapter::LoadEnded);
-    finish(world);
-    Ok(())
+/// A run that is under way. It may be let go on piece by piece, and its clone goes on exactly as it does.
+#[derive(Clone, Debug)]
+pub(crate) struct Course {
+    pub(crate) world: World,
+    carried: Carried,
+}
+
+impl Course {
+    /// Boots the plan's cluster and begins its storm and its load.
+    ///
+    /// # Errors
+    /// If the cluster did not even boot: the run shows nothing, and why.
+    pub(crate) fn begin(plan: &Plan, prepare: impl FnOnce(&mut World)) -> Result<Self, (Box<World>, String)> {
+        let mut world = World::new(&plan.cluster, plan.seed, Witness::new(&plan.cluster));
+        prepare(&mut world);
+        if let Err(error) = world.boot() {
+            return Err((Box::new(world), error.to_string()));
+        }
+        world.arm(plan.storm.strikes.clone());
+        let carried = plan.load.begin(&world, Dice::new(plan.seed));
+        Ok(Self { world, carried })
+    }
+
+    /// Goes on up to `until` after the scenario began, in a run of this length.
+    pub(crate) fn go_on(&mut self, until: Duration, length: Duration) {
+        self.carried.go_on(&mut self.world, until, length);
+    }
+
+    /// Goes on to the end of load and storm, and through everything that comes on top.
+    pub(crate) fn conclude(&mut self, length: Duration) {
+        self.go_on(length, length);
+        self.world.chapter(Chapter::LoadEnded);
+        finish(&mut self.world);
+    }
 }
 
 /// Heals, leaves a bounded time for progress, and has a fresh consumer read everything from the start.

@@ -110,7 +110,8 @@ pub enum Chapter {
     Ended,
 }
 
-/// Which API a message belongs to; the trace needs no more of it.
+/// Which API a message belongs to; the trace needs no more of it. New variants go to the end: the digest counts on their
+/// order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Api {
     /// Produce.
@@ -149,6 +150,10 @@ pub enum Api {
     CreateTopicsRequest,
     /// Its answer.
     CreateTopicsResponse,
+    /// DeleteRecords.
+    DeleteRecordsRequest,
+    /// Its answer.
+    DeleteRecordsResponse,
 }
 
 impl Fact {

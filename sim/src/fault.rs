@@ -10,6 +10,7 @@ use model::event::Event;
 use model::names::Node;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::Side;
 use crate::fact::{Fact, What};
 
 /// Whom a fault strikes: a name, or a role that is looked up when the fault strikes. A role that nobody has at that
@@ -157,6 +158,29 @@ pub enum Fault {
     ClockDrift(Target, i32),
     /// The host's clock jumps by so many nanoseconds.
     ClockJump(Target, i64),
+    /// The host stops in one disk call of its own, and starts again after a while. Orders of several calls add up; one
+    /// for a call that was made already does nothing.
+    StopAtDiskCall {
+        /// Whom.
+        target: Target,
+        /// Which call, counted from the first one that the disk ever saw (from 1).
+        call: u64,
+        /// On which side of its effect.
+        side: Side,
+        /// What stops.
+        how: Stopping,
+        /// How long after that the process is started again.
+        back: Duration,
+    },
+}
+
+/// What stops in a disk call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stopping {
+    /// The process: the page cache survives.
+    Kill,
+    /// The power: of what was not synced survives what is drawn for that call and side.
+    Power,
 }
 
 /// A misfortune and its time.
@@ -436,10 +460,28 @@ impl fmt::Display for Fault {
             Self::PowerOffAtDiskCall(target, nth) => {
                 write!(f, "{target} will lose power in its disk call {nth} from now")
             }
+            Self::StopAtDiskCall { target, call, side, how, back } => {
+                let side = match side {
+                    Side::Before => "just before",
+                    Side::Amid => "amid",
+                    Side::After => "just after",
+                    Side::Drawn => "in",
+                };
+                write!(f, "{target} will {how} {side} its disk call {call}, and be back {back:?} later")
+            }
             Self::ClockSkew(target, nanos) => write!(f, "the clock of {target} is wrong by {}", Millis(*nanos)),
             Self::ClockDrift(target, ppm) => write!(f, "the clock of {target} drifts by {ppm} ppm"),
             Self::ClockJump(target, nanos) => write!(f, "the clock of {target} jumps by {}", Millis(*nanos)),
         }
+    }
+}
+
+impl fmt::Display for Stopping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kill => "crash",
+            Self::Power => "lose power",
+        })
     }
 }
 

@@ -8,22 +8,25 @@ use std::collections::BTreeSet;
 use super::Process;
 use super::step::Step;
 use crate::event::Event;
-use crate::log::{Loading, Log, LogConfig, LogFolder};
 use crate::machine::{Stop, Task};
 use crate::metadata::{MetadataRecord, PartitionRegistration};
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Partition};
-use crate::replica::{Follower, Leader, Replica, Role};
+use crate::replica::{Follower, Leader, Role};
 
 impl Process {
     /// Applies everything that was fetched by now, as one change (C45).
     pub(super) fn apply_metadata(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut configured) = (BTreeSet::new(), BTreeSet::new());
         while let Some((offset, record)) = self.observer.next() {
             if let Some(partition) = partition_of(&record) {
                 touched.insert(partition);
             }
+            if let MetadataRecord::Topic { id, .. } = &record {
+                configured.insert(*id);
+            }
             self.image.apply(offset, &record);
         }
+        self.reconfigure(&configured);
         let upto = self.image.end;
         if !self.observer.has_published() {
             let Some(epoch) = self.lifecycle.epoch() else { return Ok(()) };
@@ -33,67 +36,13 @@ impl Process {
             touched = self.image.partitions.keys().copied().collect();
             self.open_logs(step)?;
             self.observer.publish();
+            self.put_strays_aside(step)?;
         }
         step.effects.note(Event::MetadataApplied { upto });
         self.obey(&touched, step)?;
         if self.lifecycle.wants_to_be_unfenced() {
             self.hasten_heartbeat(step);
         }
-        Ok(())
-    }
-
-    /// Opens the log of every partition that the last life left here and that is still this broker's (L46-L56).
-    fn open_logs(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        let mine: Vec<Partition> = self
-            .image
-            .partitions
-            .values()
-            .filter(|registration| registration.replicas.contains(&self.own.id))
-            .map(|registration| registration.partition)
-            .collect();
-        for partition in mine {
-            let directory = self.image.directory(partition).unwrap_or_default();
-            if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {
-                let recovery_point = self.folder.recovery_points.get(&directory).copied().unwrap_or_default();
-                let log_start = self.folder.log_starts.get(&directory).copied().unwrap_or_default();
-                let loading = Loading { clean: self.folder.clean, recovery_point, log_start, now: step.now };
-                self.open_log(partition, directory, loading, step)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn open_log(
-        &mut self,
-        partition: Partition,
-        directory: String,
-        loading: Loading,
-        step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
-        let topic = self.topic_config(partition);
-        let config = LogConfig {
-            segment_bytes: topic.segment_bytes,
-            flush_messages: topic.flush_messages,
-            max_message_bytes: u32::try_from(topic.max_message_bytes).unwrap_or(u32::MAX),
-            storage: self.own.protocol.storage,
-            ..LogConfig::default()
-        };
-        let checkpointed = self.folder.high_watermarks.get(&directory).copied().unwrap_or_default();
-        let (log, recovery) = Log::open(step.disk, &directory, config, loading)?;
-        if recovery.epochs_cut {
-            step.effects.later(Task::WriteEpochs { partition, latest: log.last_epoch() });
-        }
-        let replica = Replica::opened(partition, log, checkpointed);
-        step.effects.note(Event::Opened {
-            partition,
-            start: replica.log.start(),
-            end: replica.log.end(),
-            high_watermark: replica.high_watermark,
-            recovery_point: replica.log.recovery_point(),
-            batches: replica.log.batches().collect(),
-            epochs: replica.log.epochs().entries().to_vec(),
-        });
-        self.replicas.insert(partition, replica);
         Ok(())
     }
 
@@ -215,28 +164,6 @@ impl Process {
     fn is_let_go(&self, registration: &PartitionRegistration) -> bool {
         let nothing_to_follow_for = registration.leader.is_none() || !registration.isr.contains(&self.own.id);
         self.lifecycle.is_shutting_down() && nothing_to_follow_for
-    }
-
-    /// Makes the log of a partition that is new here (R10, R15).
-    fn host(&mut self, partition: Partition, step: &mut Step<'_>) -> Result<bool, Stop> {
-        if self.replicas.contains_key(&partition) {
-            return Ok(true);
-        }
-        let Some(directory) = self.image.directory(partition) else { return Ok(false) };
-        if self.folder.directories.get(&directory).is_some_and(|owner| *owner != Some(partition.topic)) {
-            // It was being made when the process ended, or it is that of another topic of the same name. Whatever is in
-            // it is none of this partition's.
-            crate::log::remove_directory(step.disk, &directory)?;
-        }
-        LogFolder::write_partition_metadata(
-            step.disk,
-            &directory,
-            partition.topic,
-            self.own.protocol.storage.replacing,
-        )?;
-        self.folder.high_watermarks.remove(&directory);
-        self.open_log(partition, directory, Loading { clean: true, now: step.now, ..Loading::default() }, step)?;
-        Ok(true)
     }
 
     /// Whether the registration is older than what this replica obeys (R9).

@@ -1,118 +1,137 @@
-//! What a broker does from time to time: checkpoints, and a look at who lags (R145, L33, L44, R50).
+//! What a broker does from time to time, and when each is due (R145, N31). What it is stands in a file of its own.
 //!
 //! Does not know requests.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Process;
 use super::step::Step;
 use crate::config::BrokerConfig;
-use crate::event::Event;
-use crate::log::LogFolder;
 use crate::machine::{Chance, Stop};
-use crate::names::{EndOffset, Partition, Time};
-use crate::replica::Replica;
+use crate::names::Time;
 
-/// When each periodic task is due.
+/// Something that is done from time to time. Those that are due at once are done in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Chore {
+    /// High watermarks are written down (L44).
+    HighWatermarks,
+    /// Recovery points are written down (L33).
+    RecoveryPoints,
+    /// Who lags leaves the ISR (R50).
+    Lag,
+    /// Log start offsets are written down (L45).
+    LogStarts,
+    /// Old segments go (L72).
+    Retention,
+    /// What has not been synced for long is (L32).
+    Flushing,
+    /// Silent producers are forgotten (L62).
+    Producers,
+    /// The cleaner looks for a log to clean (L77).
+    Cleaning,
+}
+
+/// When each chore is due.
 #[derive(Clone, Debug)]
 pub(super) struct Background {
-    high_watermarks_at: Time,
-    recovery_points_at: Time,
-    lag_at: Time,
+    due: BTreeMap<Chore, Time>,
+}
+
+impl Chore {
+    const ALL: [Self; 8] = [
+        Self::HighWatermarks,
+        Self::RecoveryPoints,
+        Self::Lag,
+        Self::LogStarts,
+        Self::Retention,
+        Self::Flushing,
+        Self::Producers,
+        Self::Cleaning,
+    ];
+
+    fn interval(self, config: &BrokerConfig) -> Duration {
+        match self {
+            Self::HighWatermarks => config.replica_high_watermark_checkpoint_interval,
+            Self::RecoveryPoints => config.log_flush_offset_checkpoint_interval,
+            Self::Lag => config.replica_lag_time_max / 2,
+            Self::LogStarts => config.log_flush_start_offset_checkpoint_interval,
+            Self::Retention => config.log_retention_check_interval,
+            Self::Flushing => config.log_flush_scheduler_interval,
+            Self::Producers => config.producer_id_expiration_check_interval,
+            Self::Cleaning => config.log_cleaner_backoff,
+        }
+    }
+
+    /// How long after the start of the process its first interval begins.
+    fn delay(self, config: &BrokerConfig) -> Duration {
+        match self {
+            Self::LogStarts | Self::Retention | Self::Flushing => config.log_initial_task_delay,
+            Self::HighWatermarks | Self::RecoveryPoints | Self::Lag | Self::Producers | Self::Cleaning => {
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// For what its first turn is drawn.
+    fn purpose(self) -> &'static str {
+        match self {
+            Self::HighWatermarks => "high watermark checkpoint",
+            Self::RecoveryPoints => "recovery point checkpoint",
+            Self::Lag => "replica lag",
+            Self::LogStarts => "log start offset checkpoint",
+            Self::Retention => "retention",
+            Self::Flushing => "flusher",
+            Self::Producers => "producer expiration",
+            Self::Cleaning => "cleaner",
+        }
+    }
+
+    fn is_wanted(self, config: &BrokerConfig) -> bool {
+        self != Self::Cleaning || config.log_cleaner_enable
+    }
 }
 
 impl Background {
     /// The first turns come after a part of the interval that differs from process to process (N31).
     pub(super) fn new(chance: Chance, now: Time, config: &BrokerConfig) -> Self {
-        let phase = |purpose: &str, interval: Duration| {
-            let share =
-                f64::from(u32::try_from(chance.draw(purpose, 0) >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-            now + interval.mul_f64(share)
+        let first = |chore: Chore| {
+            let drawn = u32::try_from(chance.draw(chore.purpose(), 0) >> 32).unwrap_or(u32::MAX);
+            let share = f64::from(drawn) / f64::from(u32::MAX);
+            (chore, now + chore.delay(config) + chore.interval(config).mul_f64(share))
         };
-        Self {
-            high_watermarks_at: phase("high watermark checkpoint", config.replica_high_watermark_checkpoint_interval),
-            recovery_points_at: phase("recovery point checkpoint", config.log_flush_offset_checkpoint_interval),
-            lag_at: phase("replica lag", config.replica_lag_time_max / 2),
-        }
+        Self { due: Chore::ALL.into_iter().filter(|chore| chore.is_wanted(config)).map(first).collect() }
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        Some(self.high_watermarks_at.min(self.recovery_points_at).min(self.lag_at))
+        self.due.values().min().copied()
     }
 }
 
 impl Process {
     pub(super) fn tick_background(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        let config = &self.own.config;
-        let (high_watermarks, recovery_points, lag) = (
-            config.replica_high_watermark_checkpoint_interval,
-            config.log_flush_offset_checkpoint_interval,
-            config.replica_lag_time_max / 2,
-        );
-        if is_due(&mut self.background.high_watermarks_at, high_watermarks, step.now) {
-            self.write_high_watermarks(step)?;
+        for chore in Chore::ALL {
+            if !self.is_due(chore, step.now) {
+                continue;
+            }
+            match chore {
+                Chore::HighWatermarks => self.write_high_watermarks(step)?,
+                Chore::RecoveryPoints => self.write_recovery_points(step)?,
+                Chore::Lag => self.shrink_isrs(step),
+                Chore::LogStarts => self.write_log_starts(step)?,
+                Chore::Retention => self.retain(step)?,
+                Chore::Flushing => self.flush_old(step)?,
+                Chore::Producers => self.expire_producers(step.now),
+                Chore::Cleaning => self.look_for_dirt(step)?,
+            }
         }
-        if is_due(&mut self.background.recovery_points_at, recovery_points, step.now) {
-            self.write_recovery_points(step)?;
-        }
-        if is_due(&mut self.background.lag_at, lag, step.now) {
-            self.shrink_isrs(step);
-        }
-        Ok(())
+        self.sweep(step)
     }
 
-    /// L44. Kafka reads each high watermark on its own while others move; one step reads them all here, which the next
-    /// process cannot tell apart, because each is clamped to its own log only.
-    pub(super) fn write_high_watermarks(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        if !self.observer.has_published() {
-            return Ok(());
-        }
-        let watermarks = self.replicas.values().map(|replica| (replica.log.directory(), replica.high_watermark));
-        LogFolder::write_high_watermarks(step.disk, watermarks, self.own.protocol.storage.replacing)?;
-        Ok(())
+    /// Whether the time has come; if so, sets the next. A clock that jumped far ahead does not make up for missed turns.
+    fn is_due(&mut self, chore: Chore, now: Time) -> bool {
+        let Some(at) = self.background.due.get_mut(&chore).filter(|at| now >= **at) else { return false };
+        *at = now + chore.interval(&self.own.config).max(Duration::from_millis(1));
+        true
     }
-
-    /// L33.
-    pub(super) fn write_recovery_points(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        if !self.observer.has_published() {
-            return Ok(());
-        }
-        let points = self.replicas.values().map(|replica| (replica.log.directory(), replica.log.recovery_point()));
-        LogFolder::write_recovery_points(step.disk, points, self.own.protocol.storage.replacing)?;
-        Ok(())
-    }
-
-    /// After a roll: what is in the closed segments goes to disk (L28).
-    pub(super) fn flush(&mut self, partition: Partition, upto: EndOffset, step: &mut Step<'_>) -> Result<(), Stop> {
-        let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
-        if let Some(upto) = replica.log.flush(step.disk, upto, step.now)? {
-            step.effects.note(Event::Flushed { partition, upto });
-        }
-        Ok(())
-    }
-
-    /// After a truncation: the epoch file follows (L37).
-    pub(super) fn write_epochs(&mut self, partition: Partition, step: &mut Step<'_>) -> Result<(), Stop> {
-        if let Some(replica) = self.replicas.get(&partition) {
-            replica.log.write_epochs(step.disk)?;
-        }
-        Ok(())
-    }
-}
-
-/// States it if the log has synced itself (`flush.messages`): the recovery point is not where it was.
-pub(super) fn note_flushed(replica: &Replica, before: EndOffset, step: &mut Step<'_>) {
-    let upto = replica.log.recovery_point();
-    if upto > before {
-        step.effects.note(Event::Flushed { partition: replica.partition, upto });
-    }
-}
-
-/// Whether the time has come; if so, sets the next. A clock that jumped far ahead does not make up for missed turns.
-fn is_due(at: &mut Time, interval: Duration, now: Time) -> bool {
-    let due = now >= *at;
-    if due {
-        *at = now + interval.max(Duration::from_millis(1));
-    }
-    due
 }

@@ -196,12 +196,19 @@ impl Process {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         let protocol = self.own.protocol;
+        let low_watermark = self.low_watermark(partition);
         let Some(replica) = self.replicas.get_mut(&partition) else { return Err(ErrorCode::NotLeaderOrFollower) };
         // The epoch may have changed since the read (R30). What the follower said then says nothing about this epoch.
         protocol.fencing.check(asked.current_leader_epoch.map(|_| bounds.epoch), replica.epoch())?;
         let high_watermark = replica.high_watermark;
         let Some(leader) = replica.leader_mut() else { return Err(ErrorCode::NotLeaderOrFollower) };
-        let fetch = FollowerFetch { from, broker_epoch, end: asked.fetch_offset.bound(), leader_end: bounds.log_end };
+        let fetch = FollowerFetch {
+            from,
+            broker_epoch,
+            end: asked.fetch_offset.bound(),
+            log_start: asked.log_start,
+            leader_end: bounds.log_end,
+        };
         let moved = leader.count(&fetch, step.now);
         if leader.may_join(from, high_watermark, standing, &protocol) {
             leader.isr.grow(from);
@@ -209,6 +216,9 @@ impl Process {
         }
         if moved && self.try_high_watermark(partition, step) {
             step.effects.later(Task::Wake { partition, high_watermark_moved: true });
+        }
+        if self.low_watermark(partition) > low_watermark {
+            self.wake_deletions_later(partition, step);
         }
         Ok(())
     }

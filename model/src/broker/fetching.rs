@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::Process;
-use super::background::note_flushed;
+use super::flushing::note_flushed;
 use super::rpc::Outstanding;
 use super::step::Step;
-use crate::event::Event;
+use crate::event::{Event, StartCause};
 use crate::log::AppendError;
 use crate::machine::{Severed, Stop, Task};
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Node, Partition, Time};
@@ -341,7 +341,7 @@ impl Process {
         Ok(())
     }
 
-    /// Appends what came, then learns the high watermark (L21-L25).
+    /// Appends what came, then learns the high watermark and where the log begins (L21-L25).
     fn take_records(
         &mut self,
         leader: BrokerId,
@@ -387,6 +387,14 @@ impl Process {
         {
             let at = replica.high_watermark;
             step.effects.note(Event::HighWatermark { partition, epoch, at, leads: false });
+        }
+        if let Some(start) = part.log_start.filter(|&start| start > replica.log.start()) {
+            if start > replica.high_watermark {
+                self.set_stage(leader, partition, Stage::Failed);
+                return Ok(());
+            }
+            replica.log.raise_start(start);
+            self.start_moved(partition, StartCause::Leader, step);
         }
         if appended_any {
             self.resume(leader, partition);

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Process;
-use super::background::note_flushed;
+use super::flushing::note_flushed;
 use super::rpc::{Backoff, Outstanding};
 use super::step::Step;
 use crate::config::BrokerConfig;
@@ -192,6 +192,7 @@ impl Process {
     /// The rest of an orderly stop (R101, L46): high watermarks, logs flushed and closed, recovery points, marker last.
     pub(super) fn complete_shutdown(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         self.write_high_watermarks(step)?;
+        self.write_log_starts(step)?;
         for replica in self.replicas.values_mut() {
             let recovery_point = replica.log.recovery_point();
             replica.log.close(step.disk)?;

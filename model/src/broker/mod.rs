@@ -2,21 +2,29 @@
 //!
 //! One process life is a `Process`, made at `Input::Start` from the disk alone and dropped with the process. Each concern
 //! has its own state and its own file: `lifecycle` (who am I to the controller), `observing` and `applying` (what has
-//! been decided), `produce` and `fetch` (serving), `fetching` (following), `proposing` (changing the ISR),
-//! `background` (checkpoints, lag). This room does not know what a fault is, nor who watches.
+//! been decided), `hosting` (which logs there are), `produce` and `fetch` (serving), `fetching` (following), `proposing`
+//! (changing the ISR), `background` and `flushing` (checkpoints, lag). This room does not know what a fault is, nor who watches.
 
 mod applying;
 mod background;
+mod checkpoints;
+mod cleaning;
 mod connections;
+mod deleting;
 mod fetch;
 mod fetching;
+mod flushing;
+mod hosting;
+mod identity;
 mod lifecycle;
 mod observing;
 mod produce;
 mod proposing;
 mod queries;
+mod retention;
 mod rpc;
 mod step;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -30,6 +38,7 @@ use self::lifecycle::Lifecycle;
 use self::observing::Observer;
 use self::proposing::Proposals;
 use self::step::Step;
+use self::strays::Strays;
 use self::waiting::Waiting;
 use crate::config::{BrokerConfig, EffectiveTopicConfig, TopicConfig};
 use crate::disk::Disk;
@@ -72,6 +81,9 @@ struct Process {
     fetchers: Fetchers,
     proposals: Proposals,
     background: Background,
+    strays: Strays,
+    /// What would be drawn at random is drawn from here.
+    chance: Chance,
     correlations: u64,
 }
 
@@ -110,15 +122,15 @@ impl Machine for Broker {
 impl Process {
     /// Reads the disk and announces itself (C36, L47, R89).
     fn start(own: Own, chance: Chance, step: &mut Step<'_>) -> Result<Self, Stop> {
+        identity::claim(step.disk, own.id, chance, own.protocol.storage.replacing)?;
         let folder = LogFolder::open(step.disk, own.protocol.storage.marker)?;
-        if LogFolder::read_node_id(step.disk)? != Some(own.id.0) {
-            LogFolder::write_node_id(step.disk, own.id.0, own.protocol.storage.replacing)?;
-        }
         let previous = folder.previous_broker_epoch;
         step.effects.note(Event::BrokerStarted { previous_broker_epoch: previous });
         let mut process = Self {
             lifecycle: Lifecycle::new(chance, previous, step.now, &own.config),
             background: Background::new(chance, step.now, &own.config),
+            strays: Strays::left_over(step.disk, step.now + own.config.log_segment_delete_delay)?,
+            chance,
             own,
             folder,
             observer: Observer::default(),
@@ -171,9 +183,10 @@ impl Process {
         match request {
             Request::Produce(produce) => return self.produce(reply, produce, step),
             Request::Fetch(fetch) => self.fetch(reply, fetch, step),
-            Request::ListOffsets(list) => self.list_offsets(reply, &list, step),
+            Request::ListOffsets(list) => return self.list_offsets(reply, &list, step),
             Request::OffsetsForLeaderEpoch(ask) => self.offsets_for_leader_epoch(reply, &ask, step),
             Request::Metadata(metadata) => self.metadata(reply, &metadata, step),
+            Request::DeleteRecords(delete) => self.delete_records(reply, delete, step),
             // Not a broker's business: whoever sends it took this node for a controller.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
@@ -240,7 +253,8 @@ impl Process {
             Task::Flush { partition, upto } => return self.flush(partition, upto, step),
             Task::WriteEpochs { partition, .. } => return self.write_epochs(partition, step),
             Task::Fetch { leader } => self.fetch_from(leader, step),
-            Task::Clean { .. } | Task::WakeDeleteRecords { .. } => {}
+            Task::Clean { partition } => return self.clean(partition, step),
+            Task::WakeDeleteRecords { partition } => self.wake_deletions(partition, step),
         }
         Ok(())
     }
@@ -251,6 +265,7 @@ impl Process {
             for ticket in self.waiting.produces_on(partition) {
                 self.complete_produce(ticket, step);
             }
+            self.wake_deletions(partition, step);
         }
         self.wake_fetches(partition, step);
     }
@@ -263,6 +278,7 @@ impl Process {
             self.complete_produce(ticket, step);
         }
         self.wake_fetches(partition, step);
+        self.wake_deletions(partition, step);
     }
 
     fn tick(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
@@ -279,6 +295,8 @@ impl Process {
     fn expire(&mut self, ticket: Ticket, step: &mut Step<'_>) {
         if self.waiting.is_produce(ticket) {
             self.expire_produce(ticket, step);
+        } else if self.waiting.is_deletion(ticket) {
+            self.expire_deletion(ticket, step);
         } else {
             self.expire_fetch(ticket, step);
         }
@@ -292,6 +310,8 @@ impl Process {
             self.proposals.deadline(),
             self.fetchers.deadline(),
             self.background.deadline(),
+            self.sweep_due(),
+            self.strays.deadline(),
         ]
         .into_iter()
         .flatten()

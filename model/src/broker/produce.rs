@@ -4,7 +4,7 @@
 //! whom the append concerns. A metadata change may fall between any two of them.
 
 use super::Process;
-use super::background::note_flushed;
+use super::flushing::note_flushed;
 use super::step::Step;
 use super::waiting::{ProducePart, WaitingProduce};
 use crate::config::Acks;

@@ -2,6 +2,7 @@
 
 use super::Process;
 use super::step::Step;
+use crate::machine::Stop;
 use crate::names::{EndOffset, LeaderEpoch, Partition};
 use crate::replica::Replica;
 use crate::wire::{
@@ -12,16 +13,23 @@ use crate::wire::{
 };
 
 impl Process {
-    pub(super) fn list_offsets(&mut self, reply: ReplyTo, request: &ListOffsetsRequest, step: &mut Step<'_>) {
-        let answer = |asked: &ListOffsetsPartition| {
-            let found = self.led(asked.partition, asked.current_leader_epoch).and_then(|replica| {
-                bound(replica, request.fetcher, asked.spec).map(|bound| (bound, replica.leader_epoch))
-            });
-            let (error, (offset, leader_epoch)) = split(found);
-            ListOffsetsPartitionResponse { partition: asked.partition, error, offset, timestamp: None, leader_epoch }
-        };
-        let partitions = request.partitions.iter().map(answer).collect();
+    pub(super) fn list_offsets(
+        &mut self,
+        reply: ReplyTo,
+        request: &ListOffsetsRequest,
+        step: &mut Step<'_>,
+    ) -> Result<(), Stop> {
+        let mut partitions = Vec::with_capacity(request.partitions.len());
+        for &ListOffsetsPartition { partition, current_leader_epoch, spec } in &request.partitions {
+            let found = match self.led(partition, current_leader_epoch) {
+                Ok(replica) => find(replica, request.fetcher, spec, step)?,
+                Err(error) => Err(error),
+            };
+            let (error, Listed { offset, timestamp, leader_epoch }) = split(found);
+            partitions.push(ListOffsetsPartitionResponse { partition, error, offset, timestamp, leader_epoch });
+        }
         self.respond(reply, Response::ListOffsets(ListOffsetsResponse { partitions }), step);
+        Ok(())
     }
 
     pub(super) fn offsets_for_leader_epoch(
@@ -80,19 +88,49 @@ impl Process {
     }
 }
 
-/// L76: a client is not told a latest offset before the high watermark has reached this epoch, because it may be lower
-/// than what an earlier leader has shown (KIP-207).
-fn bound(replica: &Replica, fetcher: Fetcher, spec: OffsetSpec) -> Result<EndOffset, ErrorCode> {
-    let epoch_start = replica.leader().map(|leader| leader.epoch_start).unwrap_or_default();
-    match (spec, fetcher) {
-        (OffsetSpec::Earliest, _) => Ok(replica.log.start()),
-        (OffsetSpec::Latest, Fetcher::Replica { .. }) => Ok(replica.log.end()),
-        (OffsetSpec::Latest, Fetcher::Consumer) if replica.high_watermark < epoch_start => {
-            Err(ErrorCode::OffsetNotAvailable)
+/// What was found for one partition.
+#[derive(Clone, Copy, Debug, Default)]
+struct Listed {
+    offset: EndOffset,
+    timestamp: Option<i64>,
+    leader_epoch: Option<LeaderEpoch>,
+}
+
+/// L76. The end is what the asker may read up to. A client is not told one before the high watermark has reached this
+/// epoch, because it may be lower than what an earlier leader has shown (KIP-207), nor that there is no record where one
+/// may be shown in a moment. A timestamp is looked for in all of the log, and what is found beyond that bound is not told:
+/// a record that is not committed can hide the largest timestamp of those that are, as in Kafka.
+fn find(
+    replica: &Replica,
+    fetcher: Fetcher,
+    spec: OffsetSpec,
+    step: &mut Step<'_>,
+) -> Result<Result<Listed, ErrorCode>, Stop> {
+    let log = &replica.log;
+    let (bound, lags) = match fetcher {
+        Fetcher::Replica { .. } => (log.end(), false),
+        Fetcher::Consumer => {
+            let epoch_start = replica.leader().map(|leader| leader.epoch_start).unwrap_or_default();
+            (replica.high_watermark, replica.high_watermark < epoch_start)
         }
-        (OffsetSpec::Latest, Fetcher::Consumer) => Ok(replica.high_watermark),
-        (OffsetSpec::MaxTimestamp | OffsetSpec::Timestamp(_), _) => Err(ErrorCode::UnknownServerError),
-    }
+    };
+    let place = |offset| Listed { offset, timestamp: None, leader_epoch: replica.leader_epoch };
+    let found = match spec {
+        OffsetSpec::Earliest => return Ok(Ok(place(log.start()))),
+        OffsetSpec::Latest if lags => return Ok(Err(ErrorCode::OffsetNotAvailable)),
+        OffsetSpec::Latest => return Ok(Ok(place(bound))),
+        OffsetSpec::MaxTimestamp => log.max_timestamp(step.disk, log.end())?,
+        OffsetSpec::Timestamp(timestamp) => log.offset_for_timestamp(step.disk, timestamp, log.end())?,
+    };
+    Ok(match found.filter(|found| bound.covers(found.offset)) {
+        Some(found) => Ok(Listed {
+            offset: found.offset.bound(),
+            timestamp: Some(found.timestamp),
+            leader_epoch: Some(found.epoch),
+        }),
+        None if lags => Err(ErrorCode::OffsetNotAvailable),
+        None => Ok(place(EndOffset::ZERO)),
+    })
 }
 
 fn split<T: Default>(found: Result<T, ErrorCode>) -> (ErrorCode, T) {

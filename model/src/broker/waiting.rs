@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::log::{BatchId, Span};
 use crate::machine::Ticket;
 use crate::names::{EndOffset, LeaderEpoch, Partition, Time};
-use crate::wire::{DivergingEpoch, ErrorCode, FetchPartition, Fetcher, ProducePartitionResponse, ReplyTo};
+use crate::wire::{
+    DeleteRecordsPartition, DivergingEpoch, ErrorCode, FetchPartition, Fetcher, ProducePartitionResponse, ReplyTo,
+};
 
 /// Everything that waits on one broker.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,7 @@ pub(super) struct Waiting {
     tickets: u64,
     produces: BTreeMap<Ticket, WaitingProduce>,
     fetches: BTreeMap<Ticket, WaitingFetch>,
+    deletions: BTreeMap<Ticket, WaitingDeletion>,
     watchers: BTreeMap<Partition, Watchers>,
     deadlines: BTreeSet<(Time, Ticket)>,
 }
@@ -68,6 +71,28 @@ pub(super) struct FetchPart {
     pub(super) found: Found,
 }
 
+/// A DeleteRecords that waits for followers (L75).
+#[derive(Clone, Debug)]
+pub(super) struct WaitingDeletion {
+    /// Where the answer goes.
+    pub(super) reply: ReplyTo,
+    /// When it is answered in any case.
+    pub(super) deadline: Time,
+    /// Its parts, in the order of the request.
+    pub(super) parts: Vec<DeletionPart>,
+}
+
+/// One partition's part of a DeleteRecords.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DeletionPart {
+    /// What was asked.
+    pub(super) asked: DeleteRecordsPartition,
+    /// Where all replicas are to begin at least.
+    pub(super) upto: EndOffset,
+    /// Where the one begins that begins first, or why that does not matter; none before it is decided.
+    pub(super) answer: Option<Result<EndOffset, ErrorCode>>,
+}
+
 /// What a fetch found in one partition.
 #[derive(Clone, Debug)]
 pub(super) enum Found {
@@ -106,6 +131,7 @@ pub(super) struct Bounds {
 struct Watchers {
     produces: Vec<Ticket>,
     fetches: Vec<Ticket>,
+    deletions: Vec<Ticket>,
 }
 
 impl Waiting {
@@ -202,6 +228,54 @@ impl Waiting {
     /// The fetches registered under a partition, oldest first.
     pub(super) fn fetches_on(&self, partition: Partition) -> Vec<Ticket> {
         self.watchers.get(&partition).map(|watchers| watchers.fetches.clone()).unwrap_or_default()
+    }
+
+    /// Holds a DeleteRecords, unregistered.
+    pub(super) fn hold_deletion(&mut self, deletion: WaitingDeletion) -> Ticket {
+        let ticket = self.next_ticket();
+        self.deletions.insert(ticket, deletion);
+        ticket
+    }
+
+    /// Registers a held DeleteRecords under its undecided partitions and arms its timer.
+    pub(super) fn park_deletion(&mut self, ticket: Ticket) {
+        let Some(deletion) = self.deletions.get(&ticket) else { return };
+        for part in deletion.parts.iter().filter(|part| part.answer.is_none()) {
+            self.watchers.entry(part.asked.partition).or_default().deletions.push(ticket);
+        }
+        self.deadlines.insert((deletion.deadline, ticket));
+    }
+
+    /// Lends a held DeleteRecords to somebody who will put it back in the same step.
+    pub(super) fn lift_deletion(&mut self, ticket: Ticket) -> Option<WaitingDeletion> {
+        self.deletions.remove(&ticket)
+    }
+
+    /// Puts a lent DeleteRecords back.
+    pub(super) fn put_back_deletion(&mut self, ticket: Ticket, deletion: WaitingDeletion) {
+        self.deletions.insert(ticket, deletion);
+    }
+
+    /// Takes a DeleteRecords out for good.
+    pub(super) fn take_deletion(&mut self, ticket: Ticket) -> Option<WaitingDeletion> {
+        let deletion = self.deletions.remove(&ticket)?;
+        self.deadlines.remove(&(deletion.deadline, ticket));
+        for part in &deletion.parts {
+            if let Some(watchers) = self.watchers.get_mut(&part.asked.partition) {
+                watchers.deletions.retain(|&watcher| watcher != ticket);
+            }
+        }
+        Some(deletion)
+    }
+
+    /// The DeleteRecords registered under a partition, oldest first.
+    pub(super) fn deletions_on(&self, partition: Partition) -> Vec<Ticket> {
+        self.watchers.get(&partition).map(|watchers| watchers.deletions.clone()).unwrap_or_default()
+    }
+
+    /// Whether the ticket is a DeleteRecords's.
+    pub(super) fn is_deletion(&self, ticket: Ticket) -> bool {
+        self.deletions.contains_key(&ticket)
     }
 
     /// The next deadline.

@@ -1,4 +1,4 @@
-//! An admin client: creates topics at the controller and describes them by what brokers say.
+//! An admin client: creates topics at the controller, describes them by what brokers say, and asks leaders.
 //!
 //! A topic counts as created only when a broker shows a leader for every partition. This room must not know how a topic
 //! is placed.
@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::asking::{Ask, Question, Told};
 use super::backoff::Backoff;
 use super::connection::{Connections, Disconnected};
 use super::earliest;
@@ -31,7 +32,8 @@ const IN_FLIGHT_LIMIT: u32 = u32::MAX;
 ///
 /// It notes [`Event::TopicCreated`] or [`Event::TopicRefused`] for each [`Command::CreateTopic`], and
 /// [`Event::TopicDescribed`] for each [`Command::DescribeTopic`], without partitions if no broker knew the topic in
-/// time.
+/// time. For each [`Command::DeleteRecords`] it notes [`Event::RecordsDeleted`], and for each [`Command::ListOffsets`]
+/// [`Event::OffsetListed`]; if no broker ever knew the topic, that it was described without partitions.
 #[derive(Clone, Debug)]
 pub struct Admin {
     controller: Node,
@@ -73,6 +75,7 @@ enum Work {
     Create(Create),
     Confirm(Confirm),
     Describe(String),
+    Ask(Ask),
 }
 
 #[derive(Clone, Debug)]
@@ -98,7 +101,7 @@ enum Turn {
 
 /// What an answer means for a call.
 enum Outcome {
-    Return(Event),
+    Return(Box<Event>),
     GoOn(Work),
     Retry(ErrorCode, String),
 }
@@ -130,14 +133,18 @@ impl Admin {
                 Work::Create(Create { topic, maybe_created: false })
             }
             Command::DescribeTopic { name } => Work::Describe(name),
+            Command::DeleteRecords { topic, partition, before } => {
+                Work::Ask(Ask::new(topic, partition, Question::DeleteRecords(before)))
+            }
+            Command::ListOffsets { topic, partition, spec } => {
+                Work::Ask(Ask::new(topic, partition, Question::ListOffsets(spec)))
+            }
             // Not for an admin client.
             Command::Send { .. }
             | Command::Flush
             | Command::Assign { .. }
             | Command::Seek { .. }
-            | Command::SeekToBeginning
-            | Command::DeleteRecords { .. }
-            | Command::ListOffsets { .. } => return,
+            | Command::SeekToBeginning => return,
         };
         self.submitted += 1;
         let call = Call {
@@ -158,11 +165,16 @@ impl Admin {
             (Work::Create(create), Body::Response(Response::CreateTopics(created))) => create.judge(created),
             (Work::Confirm(confirm), Body::Response(Response::Metadata(metadata))) => confirm.judge(metadata),
             (Work::Describe(name), Body::Response(Response::Metadata(metadata))) => describe(name, metadata),
+            (Work::Ask(ask), body) => match ask.hear(body) {
+                Told::Done(event) => Outcome::Return(event),
+                Told::GoOn => Outcome::GoOn(Work::Ask(ask.clone())),
+                Told::Retry(error, message) => Outcome::Retry(error, message),
+            },
             _ => Outcome::Retry(ErrorCode::UnknownServerError, "an answer to another question".to_owned()),
         };
         match outcome {
             Outcome::Return(event) => {
-                effects.note(event);
+                effects.note(*event);
                 self.calls.remove(&id);
             }
             Outcome::GoOn(work) => {
@@ -182,8 +194,10 @@ impl Admin {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.error = ErrorCode::RequestTimedOut;
                 call.message = format!("the connection to {} was lost", disconnected.peer);
-                if let Work::Create(create) = &mut call.work {
-                    create.maybe_created = true;
+                match &mut call.work {
+                    Work::Create(create) => create.maybe_created = true,
+                    Work::Ask(ask) => ask.lost(),
+                    Work::Confirm(_) | Work::Describe(_) => {}
                 }
             }
             self.retry(now, id);
@@ -212,6 +226,7 @@ impl Admin {
                     Event::TopicRefused { name: std::mem::take(&mut confirm.name), error, message }
                 }
                 Work::Describe(name) => Event::TopicDescribed { name: std::mem::take(name), partitions: Vec::new() },
+                Work::Ask(ask) => ask.given_up(error),
             });
             false
         });
@@ -225,6 +240,10 @@ impl Admin {
                 self.wake = earliest(self.wake, Some(at));
                 continue;
             }
+            let any_broker = || {
+                let lot = self.chance.draw("metadata broker", self.asked);
+                self.connections.least_loaded(&self.bootstrap, IN_FLIGHT_LIMIT, lot).map(Node::from)
+            };
             let (to, request) = match &call.work {
                 Work::Create(create) => {
                     let topics = vec![create.topic.clone()];
@@ -232,11 +251,16 @@ impl Admin {
                     (to, Request::CreateTopics(CreateTopicsRequest { topics }))
                 }
                 Work::Confirm(Confirm { name, .. }) | Work::Describe(name) => {
-                    let lot = self.chance.draw("metadata broker", self.asked);
-                    let broker = self.connections.least_loaded(&self.bootstrap, IN_FLIGHT_LIMIT, lot);
                     let topics = vec![name.clone()];
-                    (broker.map(Node::from), Request::Metadata(MetadataRequest { topics }))
+                    (any_broker(), Request::Metadata(MetadataRequest { topics }))
                 }
+                Work::Ask(ask) => match ask.request(self.timeout / 2) {
+                    (Some(leader), request) => {
+                        let to = Some(Node::from(leader)).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
+                        (to, request)
+                    }
+                    (None, request) => (any_broker(), request),
+                },
             };
             // If nobody can be asked now, the end of a backoff gives the next chance.
             if let Some(to) = to {
@@ -297,11 +321,11 @@ impl Create {
                 self.maybe_created |= error.is_ambiguous();
                 Outcome::Retry(*error, message.clone())
             }
-            Err((error, message)) => Outcome::Return(Event::TopicRefused {
+            Err((error, message)) => Outcome::Return(Box::new(Event::TopicRefused {
                 name: self.topic.name.clone(),
                 error: *error,
                 message: message.clone(),
-            }),
+            })),
         }
     }
 
@@ -318,10 +342,10 @@ impl Confirm {
                 && topic.partitions.iter().all(|partition| partition.leader.is_some())
         };
         match known(&self.name, answer).filter(whole) {
-            Some((id, topic)) => Outcome::Return(Event::TopicCreated {
+            Some((id, topic)) => Outcome::Return(Box::new(Event::TopicCreated {
                 name: self.name.clone(),
                 partitions: topic.partitions.iter().map(|told| Partition { topic: id, index: told.index }).collect(),
-            }),
+            })),
             None => Outcome::Retry(
                 ErrorCode::LeaderNotAvailable,
                 "the topic was created, but no broker showed a leader for every partition in time".to_owned(),
@@ -336,7 +360,7 @@ fn describe(name: &str, answer: &MetadataResponse) -> Outcome {
     };
     let partitions = topic.partitions.iter();
     let partitions = partitions.map(|told| (Partition { topic: id, index: told.index }, told.leader, told.isr.clone()));
-    Outcome::Return(Event::TopicDescribed { name: name.to_owned(), partitions: partitions.collect() })
+    Outcome::Return(Box::new(Event::TopicDescribed { name: name.to_owned(), partitions: partitions.collect() }))
 }
 
 /// What the broker says of the topic, if it knows it.

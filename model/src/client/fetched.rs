@@ -84,7 +84,7 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
+    use bytes::{Bytes, BytesMut};
 
     use super::*;
     use crate::log::BatchBuilder;
@@ -114,7 +114,7 @@ mod tests {
 
     fn read(rules: Rules, bytes: Bytes, position: &mut Position) -> (Vec<Vec<u64>>, Result<(), CorruptBatch>) {
         let mut polls = Vec::new();
-        let outcome = rules.read(bytes, position, |records| {
+        let outcome = rules.read(&bytes.into(), position, |records| {
             polls.push(records.into_iter().map(|(_, value)| value.0).collect());
         });
         (polls, outcome)

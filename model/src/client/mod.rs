@@ -5,6 +5,7 @@
 
 mod accumulator;
 mod admin;
+mod asking;
 mod assignment;
 mod backoff;
 mod connection;

@@ -139,6 +139,7 @@ impl Reign {
             Request::Produce(_)
             | Request::ListOffsets(_)
             | Request::OffsetsForLeaderEpoch(_)
+            | Request::DeleteRecords(_)
             | Request::Metadata(_) => {
                 // Kafka's answer to an API that a listener does not have.
                 let ReplyTo { peer, channel, connection, .. } = reply_to;

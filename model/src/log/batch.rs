@@ -24,6 +24,9 @@ pub const TRANSACTIONAL: i16 = 1 << 4;
 /// Bit 5 of the attributes: the batch is a marker, not data (L8).
 pub const CONTROL: i16 = 1 << 5;
 
+/// Bit 6 of the attributes: compaction has stamped the batch, whose base timestamp is its delete horizon (L3, L80).
+pub const DELETE_HORIZON: i16 = 1 << 6;
+
 /// The sequence number of a batch that has none.
 pub const NO_SEQUENCE: i32 = -1;
 
@@ -142,6 +145,12 @@ impl Batch {
     #[must_use]
     pub fn is_control(&self) -> bool {
         self.attributes() & CONTROL != 0
+    }
+
+    /// The time in milliseconds from which on compaction may remove its tombstones, if it has been stamped (L80).
+    #[must_use]
+    pub fn delete_horizon(&self) -> Option<i64> {
+        (self.attributes() & DELETE_HORIZON != 0).then(|| self.base_timestamp())
     }
 
     /// Milliseconds to which the records' timestamps are relative.

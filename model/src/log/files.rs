@@ -3,9 +3,11 @@
 //!
 //! Names only. This file must not know what is in a file, nor why it has its name.
 
-use super::snapshots;
 use crate::disk::{Disk, DiskError};
 use crate::names::Offset;
+
+/// What the name of a file that is out of the log ends with.
+pub(super) const DELETED: &str = ".deleted";
 
 /// What a file of a segment holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +55,7 @@ impl Standing {
     fn suffix(self) -> &'static str {
         match self {
             Self::Live => "",
-            Self::Deleted => ".deleted",
+            Self::Deleted => DELETED,
             Self::Cleaned => ".cleaned",
             Self::Swap => ".swap",
         }
@@ -93,23 +95,16 @@ pub(super) fn remark(
     Ok(())
 }
 
-/// Takes a segment out of the log without losing its bytes yet: readers may still hold on to them (L40, L71). The
-/// producers' state that was written down where it begins goes with it.
+/// Takes the files of a segment out of the log without losing their bytes yet: readers may still hold on to them (L40,
+/// L71).
 pub(super) fn discard(disk: &mut dyn Disk, directory: &str, base: Offset) -> Result<(), DiskError> {
-    remark(disk, directory, base, (Standing::Live, Standing::Deleted))?;
-    let snapshot = snapshots::path(directory, base.bound());
-    match disk.rename(&snapshot, &format!("{snapshot}{}", Standing::Deleted.suffix())) {
-        Ok(()) | Err(DiskError::NotFound) => Ok(()),
-        Err(error) => Err(error),
-    }
+    remark(disk, directory, base, (Standing::Live, Standing::Deleted))
 }
 
 /// Removes what was discarded of the segment that began at `base`. What is not there any more is no error.
 pub(super) fn remove_deleted(disk: &mut dyn Disk, directory: &str, base: Offset) -> Result<(), DiskError> {
-    let of_segment = Kind::ALL.into_iter().map(|kind| path(directory, base, kind, Standing::Deleted));
-    let snapshot = format!("{}{}", snapshots::path(directory, base.bound()), Standing::Deleted.suffix());
-    for path in of_segment.chain([snapshot]) {
-        match disk.remove(&path) {
+    for kind in Kind::ALL {
+        match disk.remove(&path(directory, base, kind, Standing::Deleted)) {
             Ok(()) | Err(DiskError::NotFound) => {}
             Err(error) => return Err(error),
         }

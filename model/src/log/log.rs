@@ -202,6 +202,7 @@ impl Log {
     pub fn sweep(&mut self, disk: &mut dyn Disk, now: Time) -> Result<(), DiskError> {
         while let Some((base, _)) = self.discarded.pop_front_if(|(_, due)| *due <= now) {
             files::remove_deleted(disk, &self.directory, base)?;
+            snapshots::remove_discarded(disk, &self.directory, base.bound())?;
         }
         Ok(())
     }
@@ -238,6 +239,7 @@ impl Log {
     /// Takes the segment that begins at `base`, which is no longer in memory, out of the log's files.
     pub(super) fn discard(&mut self, disk: &mut dyn Disk, base: Offset, now: Time) -> Result<(), DiskError> {
         files::discard(disk, &self.directory, base)?;
+        snapshots::discard(disk, &self.directory, base.bound())?;
         self.discarded.push_back((base, now + self.config.file_delete_delay));
         Ok(())
     }

@@ -175,6 +175,14 @@ impl Producers {
             && self.entries.iter().all(|(id, entry)| fold.entries.get(id).is_some_and(|other| entry.agrees_with(other)))
     }
 
+    /// Like [`Producers::agrees_with`] for a fold over a log that has been compacted since: batches that were remembered are
+    /// gone, and largest timestamps may have gone with records, but who wrote last and where is still there (L81).
+    #[must_use]
+    pub fn agrees_after_compaction(&self, fold: &Self) -> bool {
+        self.entries.len() == fold.entries.len()
+            && self.entries.iter().all(|(id, entry)| fold.entries.get(id).is_some_and(|other| entry.is_at(other)))
+    }
+
     /// The content of a `.snapshot` file, Kafka's bytes: of each producer the last batch (L63).
     #[must_use]
     pub fn encode(&self) -> Bytes {
@@ -317,11 +325,16 @@ impl ProducerEntry {
             // Either may come from a snapshot, which knows it by another timestamp.
             our.timestamp = other.timestamp;
         }
-        self.batches.is_empty() == other.batches.is_empty()
-            && ours == others
+        ours == others && self.last_timestamp == other.last_timestamp && self.is_at(other)
+    }
+
+    /// Whether both have come equally far: in epochs, transactions and sequence numbers.
+    fn is_at(&self, other: &Self) -> bool {
+        let place =
+            |entry: &Self| entry.batches.last().map(|last| (last.last_sequence, last.last_offset, last.offset_delta));
+        place(self) == place(other)
             && self.epoch == other.epoch
             && self.coordinator_epoch == other.coordinator_epoch
-            && self.last_timestamp == other.last_timestamp
             && self.current_txn_first_offset == other.current_txn_first_offset
     }
 

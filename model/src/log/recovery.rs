@@ -81,6 +81,7 @@ pub(super) fn open(
         loading,
         storage,
         index_interval: config.index_interval_bytes,
+        compact: config.compact,
         epochs: EpochCache::default(),
         recovery,
     };
@@ -176,6 +177,8 @@ struct Loader<'a> {
     loading: Loading,
     storage: Storage,
     index_interval: u64,
+    /// Something may be missing between two segments.
+    compact: bool,
     /// What the checkpoint said; learns what recovery sees.
     epochs: EpochCache,
     recovery: Recovery,
@@ -200,7 +203,7 @@ impl Loader<'_> {
             if let Some(before) = segments.last() {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
-                if scanned && !self.storage.trust.keeps_segment(base, before.end()) {
+                if scanned && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
                     self.drop_segments(&bases[index..])?;
                     break;
                 }

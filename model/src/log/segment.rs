@@ -68,10 +68,6 @@ impl Entry {
         u64::from(self.position) + u64::from(self.size)
     }
 
-    pub(super) fn size(&self) -> usize {
-        self.size as usize
-    }
-
     pub(super) fn max_timestamp(&self) -> i64 {
         self.max_timestamp
     }

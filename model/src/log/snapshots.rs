@@ -3,6 +3,7 @@
 //! Each covers what lies below its offset. One that is missing or corrupt costs a longer replay and nothing else, so they
 //! are written in place. This file must not know segments or the log; who reads on from where a snapshot ends does.
 
+use super::files::DELETED;
 use super::producers::Producers;
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, Offset};
@@ -149,6 +150,29 @@ pub fn remove_all(disk: &mut dyn Disk, directory: &str) -> Result<(), DiskError>
 /// Whatever else the disk says.
 pub fn remove(disk: &mut dyn Disk, directory: &str, end: EndOffset) -> Result<(), DiskError> {
     match disk.remove(&path(directory, end)) {
+        Ok(()) | Err(DiskError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes a snapshot away with its segment, without losing its bytes yet (L40). If it is gone already, that is fine.
+///
+/// # Errors
+/// Whatever else the disk says.
+pub fn discard(disk: &mut dyn Disk, directory: &str, end: EndOffset) -> Result<(), DiskError> {
+    let path = path(directory, end);
+    match disk.rename(&path, &format!("{path}{DELETED}")) {
+        Ok(()) | Err(DiskError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a snapshot that was [discarded](discard), if it is there.
+///
+/// # Errors
+/// Whatever else the disk says.
+pub fn remove_discarded(disk: &mut dyn Disk, directory: &str, end: EndOffset) -> Result<(), DiskError> {
+    match disk.remove(&format!("{}{DELETED}", path(directory, end))) {
         Ok(()) | Err(DiskError::NotFound) => Ok(()),
         Err(error) => Err(error),
     }

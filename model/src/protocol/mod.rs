@@ -20,6 +20,7 @@ mod resending;
 mod returning;
 mod shrinking;
 mod storage;
+mod swapping;
 mod tail;
 mod truncation;
 mod trust;
@@ -44,6 +45,7 @@ pub use resending::Resending;
 pub use returning::Returning;
 pub use shrinking::Shrinking;
 pub use storage::Storage;
+pub use swapping::Swapping;
 pub use tail::Tail;
 pub use truncation::Truncation;
 pub use trust::Trust;
@@ -87,7 +89,7 @@ pub struct Protocol {
 }
 
 impl Protocol {
-    /// Kafka 4.x, without eligible leader replicas, but for [`Trust`].
+    /// Kafka 4.x, without eligible leader replicas, but for [`Trust`] and [`Swapping`].
     pub const LATEST: Self = Self {
         truncation: Truncation::DivergingEpoch,
         watermark: Watermark::MaximalIsrAboveMinimum,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Derived, Flushing, Marker, Replacing, Tail, Trust};
+use super::{Derived, Flushing, Marker, Replacing, Swapping, Tail, Trust};
 
 /// One answer to each question about storage. `Default` is [`Storage::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +20,12 @@ pub struct Storage {
     pub trust: Trust,
     /// What is cut with the log?
     pub derived: Derived,
+    /// What is synced while a cleaned segment takes the place of what it was made from?
+    pub swapping: Swapping,
 }
 
 impl Storage {
-    /// Kafka 4.x, but for [`Trust`].
+    /// Kafka 4.x, but for [`Trust`] and [`Swapping`].
     pub const LATEST: Self = Self {
         marker: Marker::GoneBeforeLoading,
         replacing: Replacing::SyncedThenRenamed,
@@ -31,11 +33,11 @@ impl Storage {
         tail: Tail::CutAtFirstBad,
         trust: Trust::WhatFitsTogether,
         derived: Derived::CutWithTheLog,
+        swapping: Swapping::DirectoryInBetween,
     };
 
-    /// Kafka 4.x with its own [`Trust`]: the log of a controller, whose truncations are always synced by what follows, and
-    /// whoever wants to see what Kafka does.
-    pub const KAFKA: Self = Self { trust: Trust::AnyValidBatch, ..Self::LATEST };
+    /// Kafka 4.x to the letter: for the log of a controller, which is never cut, and for whoever wants to see what it does.
+    pub const KAFKA: Self = Self { trust: Trust::AnyValidBatch, swapping: Swapping::DirectoryAtTheEnd, ..Self::LATEST };
 }
 
 impl Default for Storage {

@@ -29,12 +29,13 @@ impl Trust {
         }
     }
 
-    /// Whether a segment is kept behind one that ends at `end`.
+    /// Whether a segment is kept behind one that ends at `end`; between them something may be `missing` where a log is
+    /// compacted.
     #[must_use]
-    pub fn keeps_segment(self, base: Offset, end: EndOffset) -> bool {
+    pub fn keeps_segment(self, base: Offset, end: EndOffset, missing: bool) -> bool {
         match self {
             Self::AnyValidBatch => true,
-            Self::WhatFitsTogether => base.bound() == end,
+            Self::WhatFitsTogether => base.bound() == end || (missing && base.bound() > end),
         }
     }
 

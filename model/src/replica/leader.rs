@@ -33,6 +33,8 @@ struct Other {
     id: BrokerId,
     /// Its log end offset; unknown before it has fetched in this leadership (R12, R14).
     end: Option<EndOffset>,
+    /// Its log start offset; unknown likewise.
+    log_start: Option<EndOffset>,
     /// The broker epoch with which it last fetched.
     fetched_in: Option<BrokerEpoch>,
     last_fetch: Option<Time>,
@@ -50,6 +52,8 @@ pub struct FollowerFetch {
     pub broker_epoch: Option<BrokerEpoch>,
     /// From where: its log end offset.
     pub end: EndOffset,
+    /// Its log start offset.
+    pub log_start: EndOffset,
     /// The leader's log end offset when the fetch was read.
     pub leader_end: EndOffset,
 }
@@ -141,6 +145,7 @@ impl Leader {
             other.last_caught_up = other.last_caught_up.max(other.last_fetch);
         }
         other.fetched_in = fetch.broker_epoch;
+        other.log_start = Some(fetch.log_start);
         other.last_fetch = Some(now);
         other.leader_end_at_fetch = other.leader_end_at_fetch.max(fetch.leader_end);
         other.end.replace(fetch.end) != Some(fetch.end)
@@ -202,6 +207,14 @@ impl Leader {
         })
     }
 
+    /// The lowest log start offset of this leader, whose log begins at `own`, and of the other replicas that are alive;
+    /// none before each of those has said its own (L75).
+    #[must_use]
+    pub fn low_watermark(&self, own: EndOffset, alive: &dyn Fn(BrokerId) -> bool) -> Option<EndOffset> {
+        let others = self.others.iter().filter(|other| alive(other.id));
+        others.map(|other| other.log_start).try_fold(own, |low, start| start.map(|start| low.min(start)))
+    }
+
     /// The proposal for the controller (R52, R55).
     #[must_use]
     pub fn proposal(
@@ -253,6 +266,7 @@ impl Other {
         Self {
             id,
             end: None,
+            log_start: None,
             fetched_in: None,
             last_fetch: None,
             leader_end_at_fetch: EndOffset::ZERO,
@@ -296,6 +310,7 @@ mod tests {
             from: BrokerId(from),
             broker_epoch: Some(BrokerEpoch(7)),
             end: EndOffset(end),
+            log_start: EndOffset::ZERO,
             leader_end: EndOffset(leader_end),
         }
     }
@@ -347,6 +362,18 @@ mod tests {
         leader.count(&fetch(2, 0, 0), Time(1));
         let rebooted = Standing { active: true, registered_in: Some(BrokerEpoch(9)) };
         assert!(!leader.may_join(BrokerId(2), EndOffset(0), rebooted, &Protocol::LATEST), "KIP-903");
+    }
+
+    #[test]
+    fn the_low_watermark_is_the_lowest_start_of_all_live_replicas() {
+        let mut leader = leader(&[1, 2, 3], 0);
+        let low = |leader: &Leader, alive: &[u32]| leader.low_watermark(EndOffset(7), &|id| alive.contains(&id.0));
+        assert_eq!(low(&leader, &[2, 3]), None, "nobody has said anything");
+        assert_eq!(low(&leader, &[]), Some(EndOffset(7)), "who is not alive is not waited for");
+        leader.count(&FollowerFetch { log_start: EndOffset(5), ..fetch(2, 8, 9) }, Time(1));
+        assert_eq!((low(&leader, &[2, 3]), low(&leader, &[2])), (None, Some(EndOffset(5))));
+        leader.count(&FollowerFetch { log_start: EndOffset(9), ..fetch(3, 9, 9) }, Time(1));
+        assert_eq!((low(&leader, &[2, 3]), low(&leader, &[3])), (Some(EndOffset(5)), Some(EndOffset(7))));
     }
 
     #[test]

@@ -223,6 +223,42 @@ pub struct OffsetsForLeaderEpochPartitionResponse {
     pub end: Option<DivergingEpoch>,
 }
 
+/// DeleteRecords: everything below an offset is to be no part of a partition any more (L75).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteRecordsRequest {
+    /// How long the broker may wait for replicas.
+    pub timeout: Duration,
+    /// Where.
+    pub partitions: Vec<DeleteRecordsPartition>,
+}
+
+/// One partition's part of a [`DeleteRecordsRequest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteRecordsPartition {
+    /// The partition.
+    pub partition: Partition,
+    /// The first record that stays; `None`, `-1` in Kafka, for the one at the high watermark.
+    pub before: Option<Offset>,
+}
+
+/// Answers a [`DeleteRecordsRequest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteRecordsResponse {
+    /// One answer per partition, in the order of the request.
+    pub partitions: Vec<DeleteRecordsPartitionResponse>,
+}
+
+/// One partition's part of a [`DeleteRecordsResponse`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeleteRecordsPartitionResponse {
+    /// The partition.
+    pub partition: Partition,
+    /// What happened.
+    pub error: ErrorCode,
+    /// The lowest log start offset of the leader and all live replicas; `None` beside an error.
+    pub low_watermark: Option<EndOffset>,
+}
+
 /// Metadata, by topic name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MetadataRequest {

@@ -14,6 +14,7 @@ pub use control::{
     CreateTopicsResponse, CreatedTopic, IsrMember, NewTopic, PartitionChangeAccepted,
 };
 pub use data::{
+    DeleteRecordsPartition, DeleteRecordsPartitionResponse, DeleteRecordsRequest, DeleteRecordsResponse,
     DivergingEpoch, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, Fetcher, ListOffsetsPartition,
     ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataPartition, MetadataRequest,
     MetadataResponse, MetadataTopic, OffsetSpec, OffsetsForLeaderEpochPartition,
@@ -97,6 +98,8 @@ pub enum Request {
     BrokerHeartbeat(BrokerHeartbeatRequest),
     /// Create topics.
     CreateTopics(CreateTopicsRequest),
+    /// Move the start of logs.
+    DeleteRecords(DeleteRecordsRequest),
 }
 
 /// What may be answered.
@@ -120,6 +123,8 @@ pub enum Response {
     BrokerHeartbeat(BrokerHeartbeatResponse),
     /// To [`Request::CreateTopics`].
     CreateTopics(CreateTopicsResponse),
+    /// To [`Request::DeleteRecords`].
+    DeleteRecords(DeleteRecordsResponse),
 }
 
 impl Envelope {
@@ -190,6 +195,7 @@ impl Body {
                 Request::BrokerRegistration(_) => "BrokerRegistration",
                 Request::BrokerHeartbeat(_) => "BrokerHeartbeat",
                 Request::CreateTopics(_) => "CreateTopics",
+                Request::DeleteRecords(_) => "DeleteRecords",
             },
             Self::Response(response) => match response {
                 Response::Produce(_) => "ProduceResponse",
@@ -201,6 +207,7 @@ impl Body {
                 Response::BrokerRegistration(_) => "BrokerRegistrationResponse",
                 Response::BrokerHeartbeat(_) => "BrokerHeartbeatResponse",
                 Response::CreateTopics(_) => "CreateTopicsResponse",
+                Response::DeleteRecords(_) => "DeleteRecordsResponse",
             },
         }
     }

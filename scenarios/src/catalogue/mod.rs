@@ -123,6 +123,12 @@ pub const ALL: &[Scenario] = &[
         sketch: many_partitions,
     },
     Scenario {
+        name: "storage",
+        sentence: "Small logs that are rolled, deleted and compacted, checkpoints every 2 s, DeleteRecords; power cuts, crashes, bad disks.",
+        canary: false,
+        sketch: storage,
+    },
+    Scenario {
         name: "canary",
         sentence: "The truncation of Kafka 0.10, which loses committed records (KIP-101): a campaign must find it.",
         canary: true,
@@ -130,10 +136,24 @@ pub const ALL: &[Scenario] = &[
     },
 ];
 
+/// What is struck call by call where nobody names a scenario: short, since every crash point is a run of its own.
+static SMALL_LOGS: Scenario = Scenario {
+    name: "small-logs",
+    sentence: "3 brokers, tiny segments, checkpoints every second, an orderly restart and a crash: all kinds of disk calls in seconds.",
+    canary: false,
+    sketch: small_logs,
+};
+
 /// The scenario of that name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Scenario> {
-    ALL.iter().find(|scenario| scenario.name == name)
+    ALL.iter().chain([&SMALL_LOGS]).find(|scenario| scenario.name == name)
+}
+
+/// The scenario whose disk calls are struck if nobody names one.
+#[must_use]
+pub fn for_crash_points() -> &'static Scenario {
+    &SMALL_LOGS
 }
 
 impl Scenario {

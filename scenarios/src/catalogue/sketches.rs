@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::config::Acks;
+use model::names::BrokerId;
 use model::protocol::Protocol;
 use rand::Rng;
 use rand::seq::SliceRandom;
@@ -43,6 +44,60 @@ pub(super) fn reference(families: &[Family]) -> Sketch {
         load: Load::default(),
         length: MINUTE,
     }
+}
+
+/// The recommended cluster with small logs that are rolled, deleted and compacted all the time: a topic of events and one
+/// of states, which keeps the last of each key.
+fn busy_with_its_disks(checkpoints: Duration) -> Cluster {
+    let often = checkpoints.as_millis();
+    recommended()
+        .topic("events", 2, 3, &[("cleanup.policy", "delete"), ("retention.bytes", "40000")])
+        .topic("states", 2, 3, &[("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.2")])
+        .property("log.segment.bytes", 8_192)
+        .property("log.index.interval.bytes", 1_024)
+        .property("log.flush.offset.checkpoint.interval.ms", often)
+        .property("log.flush.start.offset.checkpoint.interval.ms", often)
+        .property("replica.high.watermark.checkpoint.interval.ms", often)
+        .property("log.initial.task.delay.ms", often)
+        .property("log.retention.check.interval.ms", often)
+        .property("log.cleaner.backoff.ms", often)
+        .property("log.segment.delete.delay.ms", 2 * often)
+}
+
+/// Everything that a log does to its disk, under a storm of what may befall disks.
+pub(super) fn storage(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("storage", "cluster"));
+    let cluster = busy_with_its_disks(Duration::from_secs(2))
+        .property("log.retention.ms", [8_000, 20_000, 600_000][draw.gen_range(0..3)])
+        .property("log.flush.interval.messages", [20, 100, i64::MAX][draw.gen_range(0..3)]);
+    let families = [Family::PowerLosses, Family::PowerLosses, Family::Crashes, Family::Disks, Family::Pauses];
+    Sketch {
+        cluster,
+        storm: Weather::Drawn(Intensity::of(10, MINUTE, &families)),
+        load: Load { keys: 24, deletions: Some(Duration::from_secs(4)), ..Load::default() },
+        length: MINUTE,
+    }
+}
+
+/// A short life with everything in it that a log does to its disk, and sessions that end soon, so that nobody waits.
+pub(super) fn small_logs(_: Dice) -> Sketch {
+    let cluster = busy_with_its_disks(Duration::from_secs(1))
+        .property("log.flush.interval.messages", 50)
+        .property("broker.session.timeout.ms", 1_500)
+        .property("broker.heartbeat.interval.ms", 400)
+        .property("replica.lag.time.max.ms", 3_000)
+        // Producers that give up while too few are in sync: what they gave up must not be read.
+        .try_properties(&[("producer.request.timeout.ms", "800"), ("producer.delivery.timeout.ms", "1200")])
+        .expect("these are properties of producers");
+    let (told, killed): (Target, Target) = (BrokerId(1).into(), BrokerId(2).into());
+    let strikes = vec![
+        Strike::at(Duration::from_millis(1_500), Fault::Terminate(told)),
+        Strike::at(Duration::from_millis(2_500), Fault::Start(told)),
+        Strike::at(Duration::from_millis(4_000), Fault::Crash(killed)),
+        Strike::at(Duration::from_millis(4_600), Fault::Start(killed)),
+    ];
+    let load = Load { rate: 60, keys: 16, deletions: Some(Duration::from_secs(2)), ..Load::default() };
+    Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load, length: Duration::from_secs(7) }
 }
 
 pub(super) fn with_acks(acks: Acks) -> Sketch {
@@ -144,7 +199,7 @@ fn destroyed(
     let storm = Weather::Written(Storm::of(strikes.collect()));
     // A light load: what is asked is who still has it. With keys, so that every partition has some of it by then: without,
     // a producer stays with one partition until it has filled a batch.
-    let load = Load { rate: 50, keys: 32, ends: load_ends(first) };
+    let load = Load { rate: 50, keys: 32, ends: load_ends(first), deletions: None };
     let length = first + Duration::from_secs_f64(gap * f64::from(doomed)) + Duration::from_secs(12);
     Sketch { cluster: cluster.producers(1).consumers(1).acks(Acks::All), storm, load, length }
 }

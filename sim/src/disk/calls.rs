@@ -9,6 +9,7 @@ use rand::Rng;
 use super::SimDisk;
 use super::file::PAGE;
 use super::names::Slot;
+use super::record::{Call, CallKind};
 use super::trouble::{Kind, Side};
 
 /// How a call may go.
@@ -32,9 +33,16 @@ impl Turn {
     }
 }
 
+/// What a call is about.
+#[derive(Clone, Copy, Debug)]
+enum Object<'a> {
+    Path(&'a str),
+    File(FileId),
+}
+
 impl Disk for SimDisk {
     fn create(&mut self, path: &str) -> Result<FileId, DiskError> {
-        let turn = self.enter(Kind::Change)?;
+        let turn = self.enter(Kind::Change, CallKind::Create, Object::Path(path))?;
         self.charge_metadata(path);
         let slot = match self.names.find(path) {
             Some(slot) => {
@@ -53,20 +61,20 @@ impl Disk for SimDisk {
     }
 
     fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
-        let turn = self.enter(Kind::Read)?;
+        let turn = self.enter(Kind::Read, CallKind::Open, Object::Path(path))?;
         self.charge_metadata(path);
         turn.end(())?;
         self.names.find(path).map(|slot| self.handle(slot)).ok_or(DiskError::NotFound)
     }
 
     fn len(&mut self, file: FileId) -> Result<u64, DiskError> {
-        let turn = self.enter(Kind::Read)?;
+        let turn = self.enter(Kind::Read, CallKind::Len, Object::File(file))?;
         self.cost += self.timings.stat;
         turn.end(self.file(self.slot(file)).content().len())
     }
 
     fn append(&mut self, file: FileId, bytes: Bytes) -> Result<(), DiskError> {
-        let turn = self.enter(Kind::Append)?;
+        let turn = self.enter(Kind::Append, CallKind::Append, Object::File(file))?;
         self.cost += self.timings.appending(bytes.len());
         let slot = self.slot(file);
         if self.trouble.is_armed() {
@@ -77,14 +85,21 @@ impl Disk for SimDisk {
     }
 
     fn read(&mut self, file: FileId, at: u64, length: usize) -> Result<Bytes, DiskError> {
-        let turn = self.enter(Kind::Read)?;
+        let turn = self.enter(Kind::Read, CallKind::Read, Object::File(file))?;
         let bytes = self.file(self.slot(file)).content().read(at, length);
         self.cost += self.timings.reading(bytes.len());
         turn.end(bytes)
     }
 
+    fn read_slices(&mut self, file: FileId, at: u64, length: usize) -> Result<Vec<Bytes>, DiskError> {
+        let turn = self.enter(Kind::Read, CallKind::Read, Object::File(file))?;
+        let slices = self.file(self.slot(file)).content().slices(at, length);
+        self.cost += self.timings.reading(slices.iter().map(Bytes::len).sum());
+        turn.end(slices)
+    }
+
     fn truncate(&mut self, file: FileId, length: u64) -> Result<(), DiskError> {
-        let turn = self.enter(Kind::Change)?;
+        let turn = self.enter(Kind::Change, CallKind::Truncate, Object::File(file))?;
         let slot = self.slot(file);
         self.charge_metadata(&self.file(slot).path.clone());
         self.file_mut(slot).truncate(length);
@@ -93,7 +108,7 @@ impl Disk for SimDisk {
 
     fn sync(&mut self, file: FileId) -> Result<(), DiskError> {
         let slot = self.slot(file);
-        let turn = self.enter(Kind::Sync).inspect_err(|error| {
+        let turn = self.enter(Kind::Sync, CallKind::Sync, Object::File(file)).inspect_err(|error| {
             if *error != DiskError::Crashed {
                 self.file_mut(slot).fail_sync();
             }
@@ -110,7 +125,7 @@ impl Disk for SimDisk {
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
-        let turn = self.enter(Kind::Change)?;
+        let turn = self.enter(Kind::Change, CallKind::Rename, Object::Path(from))?;
         self.charge_metadata(from);
         match self.names.rename(from, to) {
             Some((slot, path)) => {
@@ -122,7 +137,7 @@ impl Disk for SimDisk {
     }
 
     fn rename_dir(&mut self, from: &str, to: &str) -> Result<(), DiskError> {
-        let turn = self.enter(Kind::Change)?;
+        let turn = self.enter(Kind::Change, CallKind::RenameDir, Object::Path(from))?;
         self.charge_metadata(from);
         let renamed = self.names.rename_directory(from, to).map(|moved| {
             for (slot, path) in moved {
@@ -133,20 +148,20 @@ impl Disk for SimDisk {
     }
 
     fn remove(&mut self, path: &str) -> Result<(), DiskError> {
-        let turn = self.enter(Kind::Change)?;
+        let turn = self.enter(Kind::Change, CallKind::Remove, Object::Path(path))?;
         self.charge_metadata(path);
         let removed = self.names.unlink(path).map(|_| ()).ok_or(DiskError::NotFound);
         turn.end(()).and(removed)
     }
 
     fn list(&mut self, directory: &str) -> Result<Vec<String>, DiskError> {
-        let turn = self.enter(Kind::Read)?;
+        let turn = self.enter(Kind::Read, CallKind::List, Object::Path(directory))?;
         self.charge_metadata(directory);
         turn.end(self.names.below(directory))
     }
 
     fn sync_dir(&mut self, directory: &str) -> Result<(), DiskError> {
-        let turn = self.enter(Kind::Sync)?;
+        let turn = self.enter(Kind::Sync, CallKind::SyncDir, Object::Path(directory))?;
         self.cost += self.timings.syncing(self.occasion(directory), 0);
         self.names.sync(directory);
         turn.end(())
@@ -156,9 +171,22 @@ impl Disk for SimDisk {
 impl SimDisk {
     /// Numbers a call and asks what is wrong.
     #[inline]
-    fn enter(&mut self, kind: Kind) -> Result<Turn, DiskError> {
+    fn enter(&mut self, kind: Kind, call: CallKind, object: Object<'_>) -> Result<Turn, DiskError> {
         self.calls += 1;
+        if self.record.is_some() {
+            self.note(call, object);
+        }
         if self.trouble.is_armed() { self.enter_in_trouble(kind) } else { Ok(Turn::Normal) }
+    }
+
+    #[cold]
+    fn note(&mut self, kind: CallKind, object: Object<'_>) {
+        let path = match object {
+            Object::Path(path) => Arc::from(path),
+            Object::File(file) => self.file(self.slot(file)).path.clone(),
+        };
+        let call = Call { number: self.calls, kind, path };
+        self.record.get_or_insert_default().push(call);
     }
 
     #[cold]

@@ -76,6 +76,27 @@ impl Content {
         slice
     }
 
+    /// Up to `length` bytes from `at`, as slices of the pieces; none is empty and none is copied.
+    pub(super) fn slices(&self, at: u64, length: usize) -> Vec<Bytes> {
+        let end = at.saturating_add(length as u64).min(self.len());
+        if at >= end {
+            return Vec::new();
+        }
+        let (first, last) = (self.piece_at(at), self.piece_at(end - 1));
+        let start = |index| self.start(index).max(at);
+        (first..=last).map(|index| self.within(index, start(index), self.pieces[index].end.min(end))).collect()
+    }
+
+    /// Where its pieces end, in order; the last one is the length.
+    pub(super) fn ends(&self) -> impl Iterator<Item = u64> {
+        self.pieces.iter().map(|piece| piece.end)
+    }
+
+    /// Its pieces, in order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(|piece| &piece.bytes[..])
+    }
+
     /// Cuts everything from `at` on, and hands it out.
     pub(super) fn cut(&mut self, at: u64) -> Self {
         let lost = self.slice(at, self.len());
@@ -174,6 +195,9 @@ mod tests {
             let to = (from + length).min(plain.len());
             prop_assert_eq!(&content.read(at, length)[..], &plain[from..to]);
             prop_assert_eq!(&content.slice(at, at + length as u64).read(0, length)[..], &plain[from..to]);
+            let slices = content.slices(at, length);
+            prop_assert_eq!(&slices.concat()[..], &plain[from..to]);
+            prop_assert!(slices.iter().all(|slice| !slice.is_empty()));
         }
     }
 

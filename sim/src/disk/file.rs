@@ -46,6 +46,8 @@ struct Cut {
 pub(super) struct Unsettled {
     /// What the file has been since the last sync, oldest first; the first is what was synced, the last what is seen.
     pub(super) versions: Vec<Content>,
+    /// From which length each version grew to its own since what was before it.
+    pub(super) grown_from: Vec<u64>,
     /// The lengths that may survive.
     pub(super) lengths: Range<u64>,
     /// Where bytes are open, in order and apart. Everything else survives exactly.
@@ -127,9 +129,20 @@ impl File {
         self.dirty_from = u64::MAX;
     }
 
+    /// Whether a power cut now may leave something else than what is seen.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.is_clean() || !self.forsaken.is_empty()
+    }
+
+    /// How much of it is firm, how long it may become, and how many versions there are: [`File::unsettled`] in brief.
+    pub(super) fn outline(&self) -> (u64, u64, usize) {
+        let cut = self.cuts.iter().map(|cut| cut.at + cut.lost.len());
+        (self.firm(), cut.fold(self.content.len().max(self.durable), u64::max), self.cuts.len() + 2)
+    }
+
     /// What is open about this file if the power goes now; nothing if it would survive as it is.
     pub(super) fn unsettled(&self) -> Option<Unsettled> {
-        if self.is_clean() && self.forsaken.is_empty() {
+        if !self.is_unsettled() {
             return None;
         }
         let mut versions = vec![self.content.clone()];
@@ -140,13 +153,15 @@ impl File {
         }
         versions.push(self.synced(&versions[versions.len() - 1]));
         versions.reverse();
+        let mut grown_from = vec![versions[0].len(), self.durable];
+        grown_from.extend(self.cuts.iter().map(|cut| cut.at));
         let firm = self.firm();
         let longest = versions.iter().map(Content::len).max().unwrap_or(0);
         let mut loose: Vec<Range<u64>> =
             self.forsaken.iter().map(|range| range.start.min(firm)..range.end.min(firm)).collect();
         loose.push(firm..longest);
         loose.retain(|range| !range.is_empty());
-        Some(Unsettled { versions, lengths: firm..longest + 1, loose })
+        Some(Unsettled { versions, grown_from, lengths: firm..longest + 1, loose })
     }
 
     /// Below this, nothing but a failed sync puts a byte in doubt.

@@ -8,8 +8,10 @@
 
 mod calls;
 mod content;
+mod fates;
 mod file;
 mod names;
+mod record;
 mod survival;
 mod timings;
 mod trouble;
@@ -27,9 +29,11 @@ use model::disk::DiskError;
 use model::names::Node;
 use rand::RngCore;
 
+pub use self::fates::{Fates, OpenFile, Sample};
 use self::file::File;
 pub use self::file::{PAGE, SECTOR};
 use self::names::{NameChange, Names, Slot};
+pub use self::record::{Call, CallKind};
 pub use self::survival::{Fate, FileFate, Image, PageFate};
 pub use self::timings::DiskTimings;
 pub use self::trouble::Side;
@@ -58,6 +62,8 @@ pub struct SimDisk {
     /// How often a path was the object of a call whose time is drawn.
     occasions: BTreeMap<Arc<str>, u64>,
     trouble: Trouble,
+    /// The calls so far, if somebody asked for them.
+    record: Option<Vec<Call>>,
 }
 
 /// A bit that was turned.
@@ -89,6 +95,7 @@ impl SimDisk {
             charged: 0,
             occasions: BTreeMap::new(),
             trouble: Trouble::default(),
+            record: None,
         }
     }
 
@@ -155,6 +162,12 @@ impl SimDisk {
     /// the ends of processes, so that recovery can be hit too.
     pub fn crash_at_call(&mut self, nth: u64, side: Side) {
         self.trouble.crash_at(nth, side);
+    }
+
+    /// The call with this number (see [`SimDisk::calls`] and [`Call::number`]) kills the process, as in
+    /// [`SimDisk::crash_at_call`]. If it is over already, the next one does.
+    pub fn crash_at_call_number(&mut self, number: u64, side: Side) {
+        self.crash_at_call(number.saturating_sub(self.calls), side);
     }
 
     /// Whether there is no space left: appends and new files fail with `ENOSPC`.

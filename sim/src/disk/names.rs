@@ -16,16 +16,16 @@ pub(super) type Slot = u32;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Directory {
     /// The name under which it was made; empty for the log directory itself.
-    made_as: Arc<str>,
+    pub(super) made_as: Arc<str>,
     /// How many directories had been renamed before.
-    after: u64,
+    pub(super) after: u64,
 }
 
 /// Where a name is: in which directory, whatever that is called, and what it is called there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
-    directory: Directory,
-    rest: Arc<str>,
+    pub(super) directory: Directory,
+    pub(super) rest: Arc<str>,
 }
 
 /// A path as it was when somebody used it, and the place that it meant.
@@ -61,11 +61,11 @@ pub(super) enum NameChange {
 }
 
 /// Names as the platter has them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Platter {
-    files: BTreeMap<Place, Slot>,
+    pub(super) files: BTreeMap<Place, Slot>,
     /// What each directory is called. One that is not here was replaced, and all that is in it is lost.
-    homes: BTreeMap<Directory, Arc<str>>,
+    pub(super) homes: BTreeMap<Directory, Arc<str>>,
 }
 
 impl Names {
@@ -79,6 +79,11 @@ impl Names {
 
     pub(super) fn pending(&self) -> &[NameChange] {
         &self.pending
+    }
+
+    /// What is durable.
+    pub(super) fn durable(&self) -> &Platter {
+        &self.durable
     }
 
     /// Puts a new file under a free path.
@@ -258,10 +263,14 @@ impl Platter {
         })
     }
 
+    /// Forgets what is in directories that were replaced.
+    pub(super) fn forget_the_replaced(&mut self) {
+        self.files.retain(|place, _| place.directory.made_as.is_empty() || self.homes.contains_key(&place.directory));
+    }
+
     /// Forgets what is in directories that were replaced, and directories in which there is nothing.
     fn tidy(&mut self) {
-        let top = Directory::top();
-        self.files.retain(|place, _| place.directory == top || self.homes.contains_key(&place.directory));
+        self.forget_the_replaced();
         let used: BTreeSet<&Directory> = self.files.keys().map(|place| &place.directory).collect();
         self.homes.retain(|directory, _| used.contains(directory));
     }
@@ -287,7 +296,7 @@ impl NameChange {
     }
 
     /// The places concerned of one file.
-    fn places(&self) -> impl Iterator<Item = &Place> {
+    pub(super) fn places(&self) -> impl Iterator<Item = &Place> {
         let (one, other) = match self {
             Self::Linked { entry, .. } | Self::Unlinked { entry, .. } => (Some(&entry.place), None),
             Self::Moved { from, to, .. } => (Some(&from.place), Some(&to.place)),
@@ -312,8 +321,10 @@ impl NameChange {
                     platter.files.remove(&entry.place);
                 }
             }
-            Self::DirectoryMoved { to, directory, .. } => {
-                platter.homes.retain(|_, name| name != to);
+            Self::DirectoryMoved { to, directory, replaced, .. } => {
+                if let Some(replaced) = replaced {
+                    platter.homes.remove(replaced);
+                }
                 platter.homes.insert(directory.clone(), to.clone());
             }
         }

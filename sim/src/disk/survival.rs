@@ -16,25 +16,26 @@ use super::names::{NameChange, Names, Slot};
 use crate::dice::{Dice, Draw, Meaning};
 
 /// What becomes of everything on a disk that was not durable when the power went.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fate {
     /// Of the changes of names that were pending, in order: whether each was kept.
     pub names: Vec<bool>,
-    /// Of the files with unsynced bytes or truncations, by number: what is left of each, if its name survives.
+    /// Of the files with unsynced bytes or truncations, by number: what is left of each, if its name survives. Those
+    /// whose name does not may be left out.
     pub files: BTreeMap<u32, FileFate>,
 }
 
 /// What is left of one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileFate {
     /// Its length in bytes; may reach beyond the valid data, over zeros.
     pub length: u64,
-    /// For each page with unsettled bytes, in order: what is in it.
+    /// For each page with unsettled bytes, in order: what is in it. Those beyond the length may be left out.
     pub pages: Vec<PageFate>,
 }
 
 /// What is in one page of 4096 bytes, where it was not settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageFate {
     /// What its sectors are from.
     pub one: Image,
@@ -45,12 +46,20 @@ pub struct PageFate {
 }
 
 /// Where the bytes of a page, or of a sector, are from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Image {
     /// Nowhere: they were never written.
     Zeros,
     /// What the file once was: 0 at its last sync, then before each truncation since, and last as it was seen at the end.
     Version(usize),
+    /// A version as it was when it had grown to `length` bytes only, over zeros: the page was written between two
+    /// appends, and the length afterwards. Enumerated, but not drawn by [`SimDisk::power_off`](super::SimDisk::power_off).
+    Grown {
+        /// Which version.
+        version: usize,
+        /// Its length then, in bytes.
+        length: u64,
+    },
 }
 
 impl Fate {
@@ -68,7 +77,8 @@ impl PageFate {
         Self { one: image, other: image, torn: 0 }
     }
 
-    fn image(&self, sector: u64) -> Image {
+    /// Where the bytes of a sector are from.
+    pub(super) fn image(&self, sector: u64) -> Image {
         if self.torn >> sector & 1 == 1 { self.other } else { self.one }
     }
 }
@@ -82,7 +92,8 @@ enum Mood {
     Mixed,
 }
 
-/// Draws what the `nth` power cut of a host leaves. Each name and page is drawn for itself, by host, path and `nth`.
+/// Draws what the `nth` power cut of a host leaves: any fate but those with pages written between two appends, or torn
+/// between two images of which neither is the newest, which only `fates` enumerates. Each name and page is drawn for itself, by host, path and `nth`.
 pub(super) fn draw(dice: Dice, host: Node, nth: u64, names: &Names, files: &[Option<File>]) -> Fate {
     let mut disk = dice.draw(&("power-off", host, nth));
     let mood = match disk.gen_range(0..100) {
@@ -95,7 +106,8 @@ pub(super) fn draw(dice: Dice, host: Node, nth: u64, names: &Names, files: &[Opt
         Mood::Nothing => 0.0,
         Mood::Mixed => [0.0, 0.3, 0.6, 0.9, 1.0][disk.gen_range(0..5)],
     };
-    let mut fate = Fate { names: draw_names(dice, host, nth, odds, names.pending()), files: BTreeMap::new() };
+    let which = dice.of(&("power-off name", host, nth));
+    let mut fate = Fate { names: draw_names(which, odds, names.pending()), files: BTreeMap::new() };
     names.complete(&mut fate.names);
     let mut open: Vec<(Slot, &File)> =
         names.reachable().into_iter().filter_map(|slot| Some((slot, files.get(slot as usize)?.as_ref()?))).collect();
@@ -113,8 +125,8 @@ pub(super) fn draw(dice: Dice, host: Node, nth: u64, names: &Names, files: &[Opt
     fate
 }
 
-fn draw_names(dice: Dice, host: Node, nth: u64, odds: f64, pending: &[NameChange]) -> Vec<bool> {
-    let meaning = dice.of(&("power-off name", host, nth));
+/// Draws for each change by itself, by its paths, whether it was kept; not yet completed.
+pub(super) fn draw_names(meaning: Meaning, odds: f64, pending: &[NameChange]) -> Vec<bool> {
     let mut repeats: BTreeMap<u64, u64> = BTreeMap::new();
     let mut kept = Vec::with_capacity(pending.len());
     for change in pending {
@@ -209,11 +221,17 @@ impl Unsettled {
     }
 
     /// One page, byte by byte; what is settled in it stays as it is.
-    fn page(&self, range: Range<u64>, fate: &PageFate) -> Bytes {
+    pub(super) fn page(&self, range: Range<u64>, fate: &PageFate) -> Bytes {
         let mut page = vec![0; (range.end - range.start) as usize];
         for (sector, room) in page.chunks_mut(SECTOR as usize).enumerate() {
-            if let Image::Version(version) = fate.image(sector as u64) {
-                self.versions[version].copy_to(range.start + sector as u64 * SECTOR, room);
+            let at = range.start + sector as u64 * SECTOR;
+            match fate.image(sector as u64) {
+                Image::Zeros => {}
+                Image::Version(version) => self.versions[version].copy_to(at, room),
+                Image::Grown { version, length } => {
+                    let there = length.saturating_sub(at).min(room.len() as u64) as usize;
+                    self.versions[version].copy_to(at, &mut room[..there]);
+                }
             }
         }
         let seen = &self.versions[self.versions.len() - 1];

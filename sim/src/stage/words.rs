@@ -76,6 +76,14 @@ fn say_request(request: &Request) -> String {
                 let _ = write!(text, " {} {} x {}", topic.name, topic.partitions, topic.replication_factor);
             }
         }
+        Request::DeleteRecords(delete) => {
+            for part in &delete.partitions {
+                let _ = match part.before {
+                    Some(before) => write!(text, " {} below {before}", part.partition),
+                    None => write!(text, " {} below the high watermark", part.partition),
+                };
+            }
+        }
     }
     text.trim_end().to_owned()
 }
@@ -154,6 +162,14 @@ fn say_response(response: &Response) -> String {
                     Err((error, message)) => {
                         let _ = write!(text, " {}: {}: {message}", topic.name, outcome(*error));
                     }
+                }
+            }
+        }
+        Response::DeleteRecords(delete) => {
+            for part in &delete.partitions {
+                let _ = write!(text, " {}: {}", part.partition, outcome(part.error));
+                if let Some(low) = part.low_watermark {
+                    let _ = write!(text, ", low watermark {low}");
                 }
             }
         }

@@ -7,11 +7,13 @@ use model::names::{Node, Time};
 use model::wire::Body;
 use rand::Rng;
 
+use super::calls::Heard;
+use super::doom::Dooms;
 use super::process::{Process, Program};
 use crate::clock::Clock;
 use crate::dice::{Dice, Meaning};
 use crate::disk::SimDisk;
-use crate::fact::{Ending, Moment};
+use crate::fact::Moment;
 
 /// What a host is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +55,10 @@ pub(crate) struct Host {
     pub(crate) paused: Option<Moment>,
     /// For when the next tick is in the queue.
     pub(crate) tick: Option<Moment>,
-    /// How the process ends if its disk ends it.
-    pub(crate) doom: Ending,
+    /// In which disk calls it is to stop.
+    pub(crate) dooms: Dooms,
+    /// Its disk calls, if they are kept.
+    pub(crate) heard: Option<Heard>,
     /// Whoever runs the cluster wants this process up: since the world was healed nobody has told it to end.
     pub(crate) wanted: bool,
     /// Ticks in a row that were followed by another one at once.
@@ -132,7 +136,8 @@ impl Host {
             overdue: false,
             paused: None,
             tick: None,
-            doom: Ending::Crashed,
+            dooms: Dooms::default(),
+            heard: None,
             wanted: false,
             restless: 0,
             rots: 0,

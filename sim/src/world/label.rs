@@ -17,6 +17,7 @@ pub(crate) fn api(body: &Body) -> Api {
             Request::BrokerRegistration(_) => Api::BrokerRegistrationRequest,
             Request::BrokerHeartbeat(_) => Api::BrokerHeartbeatRequest,
             Request::CreateTopics(_) => Api::CreateTopicsRequest,
+            Request::DeleteRecords(_) => Api::DeleteRecordsRequest,
         },
         Body::Response(response) => match response {
             Response::Produce(_) => Api::ProduceResponse,
@@ -28,6 +29,7 @@ pub(crate) fn api(body: &Body) -> Api {
             Response::BrokerRegistration(_) => Api::BrokerRegistrationResponse,
             Response::BrokerHeartbeat(_) => Api::BrokerHeartbeatResponse,
             Response::CreateTopics(_) => Api::CreateTopicsResponse,
+            Response::DeleteRecords(_) => Api::DeleteRecordsResponse,
         },
     }
 }
@@ -55,6 +57,7 @@ pub(crate) fn first_error(body: &Body) -> Option<ErrorCode> {
         Response::CreateTopics(answer) => {
             first(answer.topics.iter().filter_map(|topic| topic.result.as_ref().err().map(|(error, _)| *error)))
         }
+        Response::DeleteRecords(answer) => first(answer.partitions.iter().map(|part| part.error)),
     }
 }
 

@@ -4,11 +4,12 @@ use model::disk::DiskError;
 use model::machine::Input;
 use model::names::Node;
 
-use super::hosts::{Condition, Host};
+use super::doom::Doom;
+use super::hosts::Condition;
 use super::{Observer, World};
 use crate::disk::Side;
 use crate::fact::{Chapter, Ending, What};
-use crate::fault::{Fault, Target};
+use crate::fault::{Fault, Stopping, Target};
 use crate::net::Rule;
 
 impl<O: Observer> World<O> {
@@ -72,6 +73,7 @@ impl<O: Observer> World<O> {
             | Fault::Rot(target)
             | Fault::CrashAtDiskCall(target, _)
             | Fault::PowerOffAtDiskCall(target, _)
+            | Fault::StopAtDiskCall { target, .. }
             | Fault::ClockSkew(target, _)
             | Fault::ClockDrift(target, _)
             | Fault::ClockJump(target, _) => self.strike_each(*target, fault),
@@ -88,7 +90,7 @@ impl<O: Observer> World<O> {
         for index in 0..self.hosts.len() {
             let host = &mut self.hosts[index];
             host.disk.mend();
-            host.doom = Ending::Crashed;
+            host.spare();
             host.clock.drift(now, 0);
             self.wake(index);
             self.retime(index);
@@ -183,8 +185,12 @@ impl<O: Observer> World<O> {
                 host.rots += 1;
                 host.disk.flip_bit(dice, host.rots, ".log");
             }
-            Fault::CrashAtDiskCall(_, nth) => doom(host, *nth, Ending::Crashed),
-            Fault::PowerOffAtDiskCall(_, nth) => doom(host, *nth, Ending::PoweredOff),
+            Fault::CrashAtDiskCall(_, nth) => host.doom_next(*nth, Stopping::Kill),
+            Fault::PowerOffAtDiskCall(_, nth) => host.doom_next(*nth, Stopping::Power),
+            Fault::StopAtDiskCall { call, side, how, back, .. } => {
+                let doom = Doom { how: how.clone(), side: *side, back: Some(*back), cut: Some(cut_in(*call, *side)) };
+                host.doom_call(*call, doom);
+            }
             _ => {}
         }
     }
@@ -226,10 +232,10 @@ impl<O: Observer> World<O> {
     }
 }
 
-/// Has the host's disk end its process, or the whole host, in a call to come.
-fn doom(host: &mut Host, nth: u64, how: Ending) {
-    host.doom = how;
-    host.disk.crash_at_call(nth, Side::Drawn);
+/// What a power cut in this call draws from. A host's cuts are drawn by their number, and without this all first cuts
+/// of a run would be in the same mood, whichever call they strike; real counts stay far below.
+fn cut_in(call: u64, side: Side) -> u64 {
+    (1 << 32) + 4 * call + side as u64
 }
 
 /// The same fault of links, but between these.

@@ -5,6 +5,8 @@
 
 mod ambush;
 pub(crate) mod boot;
+mod calls;
+mod doom;
 mod glimpse;
 mod hands;
 pub(crate) mod hosts;
@@ -25,6 +27,7 @@ use model::names::Node;
 
 use ambush::Ambushes;
 pub use boot::BootFailure;
+pub use calls::DiskCall;
 pub use hands::{Decided, Unsettled};
 use hosts::Host;
 pub(crate) use queue::Queue;
@@ -204,6 +207,12 @@ impl<O: Observer> World<O> {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.now
+    }
+
+    /// When the next thing happens, if anything is left that could.
+    #[must_use]
+    pub fn next_at(&self) -> Option<Moment> {
+        self.queue.next_at()
     }
 
     /// When the scenario began, if it has.

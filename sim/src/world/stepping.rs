@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::machine::{Effect, Input, Machine, Stop};
 use model::wire::Envelope;
 
+use super::doom::Doom;
 use super::hosts::Condition;
 use super::label::{api, first_error};
 use super::{Happening, Observer, World};
@@ -50,6 +51,10 @@ impl<O: Observer> World<O> {
 
     /// Ends a process, and with some endings more than that.
     pub(super) fn stop(&mut self, index: usize, how: Ending) {
+        self.stop_by(index, how, None);
+    }
+
+    fn stop_by(&mut self, index: usize, how: Ending, doom: Option<&Doom>) {
         let dice = self.dice;
         let host = &mut self.hosts[index];
         let was_up = host.condition == Condition::Up;
@@ -64,11 +69,7 @@ impl<O: Observer> World<O> {
                 false
             }
             Ending::PoweredOff => {
-                if host.condition != Condition::Off {
-                    host.power_offs += 1;
-                    host.disk.power_off(dice, host.power_offs);
-                }
-                host.condition = Condition::Off;
+                host.lose_power(dice, doom);
                 true
             }
             Ending::Destroyed => {
@@ -230,22 +231,31 @@ impl<O: Observer> World<O> {
         let cpu = Duration::from_nanos(host.draw_cpu(&input));
         let process = host.process.as_mut().expect("a host that is up has a process");
         let result = process.step(reading, input, &mut host.disk, &mut host.effects);
-        let ending = match result {
-            _ if host.disk.is_dead() => Some(host.doom),
-            Ok(()) => None,
-            Err(Stop::Crashed) => Some(host.doom),
-            Err(Stop::Storage(_)) => Some(Ending::StorageFailed),
-        };
+        if let Some(heard) = &mut host.heard {
+            heard.take(&host.disk, now, host.life);
+        }
         let cost = host.disk.take_cost(now) + cpu;
-        match ending {
-            Some(how) => {
-                host.doom = Ending::Crashed;
-                self.stop(index, how);
-            }
-            None => {
+        match result {
+            _ if host.disk.is_dead() => self.fulfil_doom(index),
+            Err(Stop::Crashed) => self.stop(index, Ending::Crashed),
+            Err(Stop::Storage(_)) => self.stop(index, Ending::StorageFailed),
+            Ok(()) => {
                 host.busy = true;
                 self.queue.push(now + cost, Happening::Done(index, host.steps));
             }
+        }
+    }
+
+    /// The disk has ended the process in a call that was doomed.
+    fn fulfil_doom(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let node = host.node;
+        let doom = host.take_doom();
+        let how = doom.as_ref().map_or(Ending::Crashed, Doom::ending);
+        self.stop_by(index, how, doom.as_ref());
+        if let Some(back) = doom.and_then(|doom| doom.back) {
+            let start = Box::new(Fault::Start(Target::Node(node)));
+            self.queue.push(self.now + back, Happening::Strike(self.truce, start));
         }
     }
 

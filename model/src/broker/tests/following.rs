@@ -24,6 +24,7 @@ pub(super) fn bounds(end: u64, start: u64) -> Response {
         partition: P,
         error: ErrorCode::None,
         offset: EndOffset(offset),
+        timestamp: None,
         leader_epoch: None,
     };
     Response::ListOffsets(ListOffsetsResponse { partitions: vec![part(end), part(start)] })

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::stage::{P, brokers, life};
 use crate::config::{Acks, TopicConfig};
 use crate::event::Value;
-use crate::log::{Batch, BatchBuilder, Batches};
+use crate::log::{Batch, BatchBuilder, Slices};
 use crate::metadata::{MetadataRecord, PartitionRegistration, RecoveryState};
 use crate::names::{
     BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
 };
 use crate::wire::{
-    ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, Fetcher, PartitionChangeAccepted,
-    ProducePartition, ProduceRequest, Response,
+    DeleteRecordsPartition, DeleteRecordsRequest, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest,
+    FetchResponse, Fetcher, PartitionChangeAccepted, ProducePartition, ProduceRequest, Response,
 };
 
 /// A broker is registered in its first life, and unfenced.
@@ -113,9 +113,9 @@ pub(super) fn stored(base: u64, epoch: i32, values: &[u64]) -> Batch {
     batch(values).stamp(Offset(base), LeaderEpoch(epoch))
 }
 
-pub(super) fn values_in(bytes: Bytes) -> Vec<(u64, i32, u64)> {
+pub(super) fn values_in(bytes: Slices) -> Vec<(u64, i32, u64)> {
     let mut all = Vec::new();
-    for batch in Batches::new(bytes) {
+    for batch in bytes.batches() {
         let batch = batch.expect("a whole batch");
         for record in batch.records() {
             let record = record.expect("a whole record");
@@ -168,18 +168,47 @@ pub(super) fn consumer_fetch(offset: u64) -> FetchRequest {
     fetch(Fetcher::Consumer, None, offset, None)
 }
 
+/// A fetch by a follower in its first life whose own log begins at `log_start`.
+pub(super) fn follower_fetch_of(from: u32, epoch: i32, offset: u64, log_start: u64) -> FetchRequest {
+    let mut fetch = follower_fetch(from, epoch, offset);
+    fetch.partitions[0].log_start = EndOffset(log_start);
+    fetch
+}
+
+/// Asks for the records of `P` below an offset to be deleted; none for the high watermark.
+pub(super) fn delete_records(before: Option<u64>) -> DeleteRecordsRequest {
+    DeleteRecordsRequest {
+        timeout: std::time::Duration::from_millis(30_000),
+        partitions: vec![DeleteRecordsPartition { partition: P, before: before.map(Offset) }],
+    }
+}
+
 /// What a leader, or the controller, answers to a fetch.
 pub(super) fn records_from(partition: Partition, high_watermark: EndOffset, bytes: Vec<u8>) -> Response {
-    Response::Fetch(FetchResponse {
-        partitions: vec![FetchPartitionResponse {
-            partition,
-            error: ErrorCode::None,
-            high_watermark: Some(high_watermark),
-            log_start: Some(EndOffset::ZERO),
-            diverging_epoch: None,
-            records: Bytes::from(bytes),
-        }],
-    })
+    Response::Fetch(FetchResponse { partitions: vec![served(partition, high_watermark, EndOffset::ZERO, bytes)] })
+}
+
+/// What a leader of `P` answers whose log begins at `log_start`.
+pub(super) fn records_behind(log_start: u64, high_watermark: u64, batches: &[Batch]) -> Response {
+    let bytes = batches.iter().flat_map(|batch| batch.bytes().to_vec()).collect();
+    let part = served(P, EndOffset(high_watermark), EndOffset(log_start), bytes);
+    Response::Fetch(FetchResponse { partitions: vec![part] })
+}
+
+fn served(
+    partition: Partition,
+    high_watermark: EndOffset,
+    log_start: EndOffset,
+    bytes: Vec<u8>,
+) -> FetchPartitionResponse {
+    FetchPartitionResponse {
+        partition,
+        error: ErrorCode::None,
+        high_watermark: Some(high_watermark),
+        log_start: Some(log_start),
+        diverging_epoch: None,
+        records: Slices::from(Bytes::from(bytes)),
+    }
 }
 
 pub(super) fn refused(error: ErrorCode) -> Response {
@@ -190,7 +219,7 @@ pub(super) fn refused(error: ErrorCode) -> Response {
             high_watermark: None,
             log_start: None,
             diverging_epoch: None,
-            records: Bytes::new(),
+            records: Slices::default(),
         }],
     })
 }

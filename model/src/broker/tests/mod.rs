@@ -2,15 +2,19 @@
 
 mod cluster;
 mod crashing;
+mod deleting;
 mod fetching;
 mod following;
+mod hosting;
 mod leading;
 mod lifecycle;
+mod listing;
 mod messages;
 mod obeying;
 mod parking;
 mod producing;
 mod proposing;
+mod retaining;
 mod serving;
 mod stage;
 mod traces;

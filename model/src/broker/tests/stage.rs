@@ -310,6 +310,21 @@ impl Stage {
         answers.into_iter().map(said).collect()
     }
 
+    /// An admin client wants the records of `P` below an offset to be deleted.
+    pub(super) fn delete_records(&mut self, connection: u64, before: Option<u64>) -> u64 {
+        self.ask(connection, Request::DeleteRecords(delete_records(before)))
+    }
+
+    /// What was answered to DeleteRecords since the last look: error and low watermark.
+    pub(super) fn deleted(&mut self) -> Vec<(ErrorCode, Option<u64>)> {
+        let answers = self.take_answers(|response| matches!(response, Response::DeleteRecords(_)));
+        let said = |(_, response)| {
+            let Response::DeleteRecords(answer) = response else { unreachable!("only these were taken") };
+            (answer.partitions[0].error, answer.partitions[0].low_watermark.map(|low| low.0))
+        };
+        answers.into_iter().map(said).collect()
+    }
+
     /// A follower fetches `P`; the leader reads and counts it.
     pub(super) fn follower_fetches(&mut self, from: u32, epoch: i32, offset: u64) -> u64 {
         self.follower_asks(from, follower_fetch(from, epoch, offset))
@@ -350,6 +365,10 @@ impl Stage {
         self.replica(P).high_watermark.0
     }
 
+    pub(super) fn start_offset(&self) -> u64 {
+        self.replica(P).log.start().0
+    }
+
     pub(super) fn end(&self) -> u64 {
         self.replica(P).log.end().0
     }
@@ -366,7 +385,8 @@ impl Stage {
         let log = self.replica(P).log.clone();
         let mut all = Vec::new();
         for id in log.batches() {
-            let span = log.locate(id.base, log.end(), 1, true).expect("in range").expect("there");
+            let span =
+                log.locate(id.base.max(log.start().next()), log.end(), 1, true).expect("in range").expect("there");
             all.extend(values_in(log.read(&mut self.disk, &span).expect("the disk works")));
         }
         all

@@ -85,6 +85,7 @@ fn list(stage: &mut Stage<Consumer>, request: &Envelope, error: ErrorCode, offse
         partition: asked.partition,
         error,
         offset: EndOffset(offset),
+        timestamp: None,
         leader_epoch: asked.current_leader_epoch,
     };
     let partitions = list_request(asked).partitions.iter().map(one).collect();
@@ -114,7 +115,7 @@ fn served(index: u32, error: ErrorCode, records: Bytes) -> FetchPartitionRespons
         high_watermark: known,
         log_start: known.map(|_| EndOffset::ZERO),
         diverging_epoch: None,
-        records,
+        records: records.into(),
     }
 }
 

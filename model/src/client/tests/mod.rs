@@ -2,6 +2,7 @@
 
 mod accumulator;
 mod admin;
+mod asking;
 mod connection;
 mod consumer;
 mod producer;

@@ -78,7 +78,11 @@ impl MemoryDisk {
         self.dead = death.is_some();
         match death {
             Some(Death { after: false, .. }) => Err(DiskError::Crashed),
-            Some(Death { after: true, .. }) => act(self).and(Err(DiskError::Crashed)),
+            Some(Death { after: true, .. }) => {
+                // Whatever came of it, nobody learns it.
+                let _ = act(self);
+                Err(DiskError::Crashed)
+            }
             None => act(self),
         }
     }

@@ -3,12 +3,11 @@
 use bytes::{Bytes, BytesMut};
 
 use super::disk::FakeDisk;
-use super::{batch, config, ends, epochs, ids, lead, new_log, open, read_all, segments, stored, together};
+use super::{NOW, batch, config, ends, epochs, ids, lead, new_log, open, read_all, segments, served, stored, together};
 use crate::disk::DiskError;
 use crate::log::batch::CONTROL;
 use crate::log::{AppendError, Batch, BatchBuilder, Loading, Log};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
-use crate::protocol::Trust;
 
 fn with(batch: &Batch, at: usize, field: &[u8]) -> Batch {
     let mut bytes = BytesMut::from(&batch.bytes()[..]);
@@ -68,7 +67,7 @@ fn a_client_batch_that_is_not_sound_is_refused_and_leaves_nothing() {
     ];
     disk.journal.clear();
     for (what, batch, expected) in cases {
-        let refusal = log.append_as_leader(disk, &batch, LeaderEpoch(0)).expect_err(what);
+        let refusal = log.append_as_leader(disk, &batch, LeaderEpoch(0), NOW).expect_err(what);
         assert!(expected(refusal), "{what}: {refusal}");
     }
     assert_eq!((log.end(), disk.journal.len()), (EndOffset(0), 0));
@@ -80,7 +79,7 @@ fn the_largest_message_is_accepted_and_one_byte_more_is_not() {
     let size = batch(&["abcdef"]).size();
     for (limit, fits) in [(size, true), (size - 1, false)] {
         let config = crate::log::LogConfig { max_message_bytes: limit as u32, ..config(1_000) };
-        let loading = Loading { clean: false, recovery_point: EndOffset(0), trust: Trust::AnyValidBatch };
+        let loading = Loading::default();
         let (mut log, _) = Log::open(disk, &format!("t{limit}-0"), config, loading).expect("works");
         assert_eq!(lead(&mut log, disk, 0, &["abcdef"]).is_ok(), fits);
     }
@@ -110,11 +109,12 @@ fn what_exceeds_a_whole_segment_is_refused_though_its_epoch_is_noted() {
 fn a_segment_rolls_when_an_offset_is_too_far_from_its_base() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
-    log.append_as_follower(disk, together(&[stored(0, 0, &["a"])]), LeaderEpoch(0)).expect("fine");
+    log.append_as_follower(disk, &served(&[stored(0, 0, &["a"])]), LeaderEpoch(0), NOW).expect("fine");
     let far = i32::MAX as u64;
-    let at_limit = log.append_as_follower(disk, together(&[stored(far, 0, &["b"])]), LeaderEpoch(0)).expect("fine");
+    let at_limit = log.append_as_follower(disk, &served(&[stored(far, 0, &["b"])]), LeaderEpoch(0), NOW).expect("fine");
     assert_eq!(at_limit.rolled, None);
-    let beyond = log.append_as_follower(disk, together(&[stored(far + 1, 0, &["c"])]), LeaderEpoch(0)).expect("fine");
+    let beyond =
+        log.append_as_follower(disk, &served(&[stored(far + 1, 0, &["c"])]), LeaderEpoch(0), NOW).expect("fine");
     assert_eq!(beyond.rolled, Some(EndOffset(far + 1)));
     assert_eq!(segments(&log), [0, far + 1]);
 }
@@ -131,7 +131,7 @@ fn nothing_is_synced_by_an_append_unless_flush_messages_says_so() {
 
     let disk = &mut FakeDisk::default();
     let config = crate::log::LogConfig { flush_messages: 3, ..config(1_000) };
-    let loading = Loading { clean: false, recovery_point: EndOffset(0), trust: Trust::AnyValidBatch };
+    let loading = Loading::default();
     let (mut log, _) = Log::open(disk, "t1-0", config, loading).expect("works");
     lead(&mut log, disk, 0, &["a", "b"]).expect("fine");
     assert_eq!(log.recovery_point(), EndOffset(0));
@@ -149,21 +149,23 @@ fn a_flush_syncs_the_segments_it_covers_and_the_directory_only_for_new_ones() {
         lead(&mut log, disk, 0, &["a"]).expect("fine");
     }
     disk.journal.clear();
-    assert_eq!(log.flush(disk, EndOffset(3)), Ok(Some(EndOffset(3))));
-    let (first, second, third) = (
-        "sync t1-0/00000000000000000000.log",
-        "sync t1-0/00000000000000000002.log",
-        "sync t1-0/00000000000000000004.log",
-    );
-    assert_eq!(disk.journal, [first, second, "sync_dir t1-0"]);
+    assert_eq!(log.flush(disk, EndOffset(3), NOW), Ok(Some(EndOffset(3))));
+    let of = |base: u64, kinds: &[&str]| -> Vec<String> {
+        kinds.iter().map(|kind| format!("sync t1-0/{base:020}.{kind}")).collect()
+    };
+    let all = ["log", "index", "timeindex"];
+    // What was known of producers when the segment began was written at the roll, and not synced (L28).
+    let new = ["log", "index", "timeindex", "snapshot"];
+    let directory = vec!["sync_dir t1-0".to_owned()];
+    assert_eq!(disk.journal, [of(0, &all), of(2, &new), directory.clone()].concat());
     disk.journal.clear();
-    assert_eq!(log.flush(disk, EndOffset(4)), Ok(Some(EndOffset(4))));
-    assert_eq!(disk.journal, [second], "the segment is not new any more");
+    assert_eq!(log.flush(disk, EndOffset(4), NOW), Ok(Some(EndOffset(4))));
+    assert_eq!(disk.journal, of(2, &all), "the segment is not new any more");
     disk.journal.clear();
-    assert_eq!(log.flush(disk, EndOffset(2)), Ok(None), "already synced");
+    assert_eq!(log.flush(disk, EndOffset(2), NOW), Ok(None), "already synced");
     assert_eq!(disk.journal, [""; 0]);
-    assert_eq!(log.flush(disk, EndOffset(99)), Ok(Some(EndOffset(6))), "there is no more than that");
-    assert_eq!(disk.journal, [third, "sync_dir t1-0"]);
+    assert_eq!(log.flush(disk, EndOffset(99), NOW), Ok(Some(EndOffset(6))), "there is no more than that");
+    assert_eq!(disk.journal, [of(4, &new), directory].concat());
 }
 
 #[test]
@@ -202,7 +204,7 @@ fn a_follower_takes_batches_as_they_are_in_one_write() {
     let mut log = new_log(disk, 1_000);
     let sent = [stored(0, 1, &["a", "b"]), stored(2, 1, &["c"]), stored(3, 4, &["d"])];
     disk.journal.clear();
-    let taken = log.append_as_follower(disk, together(&sent), LeaderEpoch(4)).expect("fine");
+    let taken = log.append_as_follower(disk, &served(&sent), LeaderEpoch(4), NOW).expect("fine");
     assert_eq!(taken.ids, sent.iter().map(Batch::id).collect::<Vec<_>>());
     assert_eq!((taken.rolled, taken.restarted), (None, None));
     assert_eq!(epochs(&log), [(1, 0), (4, 3)]);
@@ -215,11 +217,11 @@ fn a_follower_ignores_a_torn_tail_and_empty_answers() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
     let sent = together(&[stored(0, 0, &["a"]), stored(1, 0, &["b"])]);
-    let taken = log.append_as_follower(disk, sent.slice(..sent.len() - 1), LeaderEpoch(0)).expect("fine");
+    let taken = log.append_as_follower(disk, &sent.slice(..sent.len() - 1).into(), LeaderEpoch(0), NOW).expect("fine");
     assert_eq!((taken.ids.len(), log.end()), (1, EndOffset(1)));
     assert_eq!(log.size_bytes(), stored(0, 0, &["a"]).size() as u64);
     for nothing in [Bytes::new(), sent.slice(..30)] {
-        let taken = log.append_as_follower(disk, nothing, LeaderEpoch(0)).expect("fine");
+        let taken = log.append_as_follower(disk, &nothing.into(), LeaderEpoch(0), NOW).expect("fine");
         assert_eq!((taken.ids.len(), log.end()), (0, EndOffset(1)));
     }
 }
@@ -229,9 +231,9 @@ fn a_follower_skips_everything_from_the_first_batch_of_a_later_epoch_on() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
     let sent = [stored(0, 2, &["a"]), stored(1, 3, &["b"]), stored(2, 2, &["c"])];
-    let taken = log.append_as_follower(disk, together(&sent), LeaderEpoch(2)).expect("not an error");
+    let taken = log.append_as_follower(disk, &served(&sent), LeaderEpoch(2), NOW).expect("not an error");
     assert_eq!(taken.ids, [sent[0].id()]);
-    let taken = log.append_as_follower(disk, together(&sent[1..]), LeaderEpoch(2)).expect("not an error");
+    let taken = log.append_as_follower(disk, &served(&sent[1..]), LeaderEpoch(2), NOW).expect("not an error");
     assert_eq!((taken.ids.len(), ids(&log)), (0, vec![sent[0].id()]));
     assert_eq!(epochs(&log), [(2, 0)]);
 }
@@ -244,7 +246,7 @@ fn a_follower_refuses_what_is_corrupt_or_out_of_order_and_keeps_nothing_of_it() 
     let good = stored(2, 0, &["c"]);
     let mut flipped = BytesMut::from(&together(&[good.clone(), stored(3, 0, &["d"])])[..]);
     *flipped.last_mut().expect("bytes") ^= 1;
-    let mut send = |bytes: Bytes| log.append_as_follower(disk, bytes, LeaderEpoch(0)).expect_err("wrong");
+    let mut send = |bytes: Bytes| log.append_as_follower(disk, &bytes.into(), LeaderEpoch(0), NOW).expect_err("wrong");
     assert_eq!(send(flipped.freeze()), AppendError::Corrupt);
     assert_eq!(send(Bytes::from(vec![0; 80])), AppendError::Corrupt);
     let backwards = together(&[stored(3, 0, &["d", "e"]), stored(4, 0, &["e"])]);
@@ -252,22 +254,22 @@ fn a_follower_refuses_what_is_corrupt_or_out_of_order_and_keeps_nothing_of_it() 
     let known = together(&[stored(1, 0, &["b", "c"])]);
     assert_eq!(send(known), AppendError::OutOfOrder { expected: EndOffset(2), found: Offset(1) });
     assert_eq!(ends(&log), [2]);
-    assert!(log.append_as_follower(disk, together(&[good]), LeaderEpoch(0)).is_ok());
+    assert!(log.append_as_follower(disk, &served(&[good]), LeaderEpoch(0), NOW).is_ok());
 }
 
 #[test]
 fn an_empty_follower_restarts_at_a_batch_that_begins_before_it() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
-    log.truncate_fully_and_start_at(disk, EndOffset(11)).expect("works");
+    log.truncate_fully_and_start_at(disk, EndOffset(11), NOW).expect("works");
     let below = together(&[stored(8, 0, &["a", "b", "c"])]);
-    let refused = log.append_as_follower(disk, below, LeaderEpoch(0));
+    let refused = log.append_as_follower(disk, &below.into(), LeaderEpoch(0), NOW);
     assert_eq!(refused, Err(AppendError::OutOfOrder { expected: EndOffset(11), found: Offset(8) }), "ends at 11");
     let spanning = together(&[stored(10, 0, &["a", "b", "c"])]);
-    let taken = log.append_as_follower(disk, spanning.clone(), LeaderEpoch(0)).expect("fine");
+    let taken = log.append_as_follower(disk, &spanning.clone().into(), LeaderEpoch(0), NOW).expect("fine");
     assert_eq!(taken.restarted, Some(EndOffset(10)));
     assert_eq!((log.start(), log.end(), segments(&log)), (EndOffset(10), EndOffset(13), vec![10]));
-    let again = log.append_as_follower(disk, spanning, LeaderEpoch(0));
+    let again = log.append_as_follower(disk, &spanning.into(), LeaderEpoch(0), NOW);
     assert!(matches!(again, Err(AppendError::OutOfOrder { .. })), "the log is not empty any more");
 }
 
@@ -278,6 +280,6 @@ fn a_disk_error_is_handed_on() {
     lead(&mut log, disk, 0, &["a"]).expect("fine");
     disk.failing = Some(DiskError::NoSpace);
     assert_eq!(lead(&mut log, disk, 0, &["b"]), Err(AppendError::Disk(DiskError::NoSpace)));
-    assert_eq!(log.flush(disk, EndOffset(1)), Err(DiskError::NoSpace));
+    assert_eq!(log.flush(disk, EndOffset(1), NOW), Err(DiskError::NoSpace));
     assert_eq!(log.recovery_point(), EndOffset(0), "a failed sync proves nothing");
 }

@@ -6,6 +6,9 @@ use super::disk::{Death, FakeDisk};
 use crate::disk::{Disk, DiskError};
 use crate::log::{LogFolder, checkpoint, remove_directory};
 use crate::names::{BrokerEpoch, EndOffset, TopicId};
+use crate::protocol::{Marker, Replacing};
+
+const SAFELY: Replacing = Replacing::SyncedThenRenamed;
 
 fn points(points: &[(&str, u64)]) -> BTreeMap<String, EndOffset> {
     points.iter().map(|&(name, point)| (name.to_owned(), EndOffset(point))).collect()
@@ -38,7 +41,7 @@ fn offsets_are_kafkas_text() {
 #[test]
 fn a_checkpoint_is_replaced_in_an_order_that_survives_a_power_cut() {
     let mut disk = FakeDisk::default();
-    checkpoint::replace(&mut disk, "t1-0/file", "new").expect("works");
+    checkpoint::replace(&mut disk, "t1-0/file", "new", SAFELY).expect("works");
     let expected = [
         "create t1-0/file.tmp",
         "append t1-0/file.tmp",
@@ -52,14 +55,14 @@ fn a_checkpoint_is_replaced_in_an_order_that_survives_a_power_cut() {
 #[test]
 fn whenever_the_power_goes_the_old_or_the_new_checkpoint_is_there() {
     let mut disk = FakeDisk::default();
-    checkpoint::replace(&mut disk, "file", "old content").expect("works");
+    checkpoint::replace(&mut disk, "file", "old content", SAFELY).expect("works");
     let before = disk.calls;
     let mut seen = [false; 2];
     for call in before + 1..=before + 6 {
         for dice in 0..50 {
             let mut disk = disk.clone();
             disk.die_in(call, if dice % 2 == 0 { Death::Torn } else { Death::After });
-            let done = checkpoint::replace(&mut disk, "file", "the new content, longer");
+            let done = checkpoint::replace(&mut disk, "file", "the new content, longer", SAFELY);
             assert_eq!(done.is_ok(), call == before + 6);
             disk.power_off(dice);
             let text = checkpoint::read(&mut disk, "file").expect("works").expect("there");
@@ -74,7 +77,7 @@ fn whenever_the_power_goes_the_old_or_the_new_checkpoint_is_there() {
 #[test]
 fn an_empty_disk_is_a_first_start() {
     let mut disk = FakeDisk::default();
-    assert_eq!(LogFolder::open(&mut disk), Ok(LogFolder::default()));
+    assert_eq!(LogFolder::open(&mut disk, Marker::GoneBeforeLoading), Ok(LogFolder::default()));
     assert_eq!(LogFolder::read_node_id(&mut disk), Ok(None));
 }
 
@@ -85,9 +88,9 @@ fn a_clean_stop_is_told_to_the_next_life_and_to_no_other() {
     let expected = ["create .kafka_cleanshutdown", "append .kafka_cleanshutdown", "sync .kafka_cleanshutdown"];
     assert_eq!(disk.journal, expected);
     assert_eq!(disk.text(".kafka_cleanshutdown").as_deref(), Some(r#"{"version":0,"brokerEpoch":42}"#));
-    let next = LogFolder::open(&mut disk).expect("works");
+    let next = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works");
     assert_eq!((next.clean, next.previous_broker_epoch), (true, Some(BrokerEpoch(42))));
-    let after = LogFolder::open(&mut disk).expect("works");
+    let after = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works");
     assert_eq!((after.clean, after.previous_broker_epoch), (false, None));
 }
 
@@ -96,9 +99,9 @@ fn a_crash_while_loading_counts_as_unclean() {
     let mut disk = FakeDisk::default();
     LogFolder::mark_clean(&mut disk, Some(BrokerEpoch(42))).expect("works");
     disk.die_in(disk.calls + 1, Death::After);
-    assert_eq!(LogFolder::open(&mut disk), Err(DiskError::Crashed));
+    assert_eq!(LogFolder::open(&mut disk, Marker::GoneBeforeLoading), Err(DiskError::Crashed));
     disk.restart();
-    assert!(!LogFolder::open(&mut disk).expect("works").clean);
+    assert!(!LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works").clean);
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn a_marker_without_a_readable_epoch_is_a_marker_all_the_same() {
     for text in ["", "{", r#"{"version":0,"brokerEpoch":-1}"#, r#"{"version":1,"brokerEpoch":3}"#] {
         let mut disk = FakeDisk::default();
         disk.plant(".kafka_cleanshutdown", text);
-        let folder = LogFolder::open(&mut disk).expect("works");
+        let folder = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works");
         assert_eq!((folder.clean, folder.previous_broker_epoch), (true, None), "{text:?}");
     }
 }
@@ -114,15 +117,16 @@ fn a_marker_without_a_readable_epoch_is_a_marker_all_the_same() {
 #[test]
 fn the_next_life_finds_checkpoints_and_partitions() {
     let mut disk = FakeDisk::default();
-    LogFolder::write_node_id(&mut disk, 3).expect("works");
-    LogFolder::write_recovery_points(&mut disk, [("t1-0", EndOffset(5)), ("t1-1", EndOffset(6))]).expect("works");
-    LogFolder::write_high_watermarks(&mut disk, points(&[("t1-0", 4)])).expect("works");
-    LogFolder::write_partition_metadata(&mut disk, "t1-0", TopicId(1)).expect("works");
+    LogFolder::write_node_id(&mut disk, 3, SAFELY).expect("works");
+    LogFolder::write_recovery_points(&mut disk, [("t1-0", EndOffset(5)), ("t1-1", EndOffset(6))], SAFELY)
+        .expect("works");
+    LogFolder::write_high_watermarks(&mut disk, points(&[("t1-0", 4)]), SAFELY).expect("works");
+    LogFolder::write_partition_metadata(&mut disk, "t1-0", TopicId(1), SAFELY).expect("works");
     disk.create("t1-1/00000000000000000000.log").expect("works");
     disk.create("lost+found/x").expect("works");
     assert_eq!(disk.text("t1-0/partition.metadata").as_deref(), Some("version: 0\ntopic_id: 1\n"));
     assert_eq!(LogFolder::read_node_id(&mut disk), Ok(Some(3)));
-    let folder = LogFolder::open(&mut disk).expect("works");
+    let folder = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works");
     assert_eq!(folder.recovery_points, points(&[("t1-0", 5), ("t1-1", 6)]));
     assert_eq!(folder.high_watermarks, points(&[("t1-0", 4)]));
     let expected = [("t1-0".to_owned(), Some(TopicId(1))), ("t1-1".to_owned(), None)];
@@ -136,7 +140,7 @@ fn a_checkpoint_that_cannot_be_read_counts_as_absent() {
     disk.plant("recovery-point-offset-checkpoint", [0xff, 0, 0]);
     disk.plant("replication-offset-checkpoint", "0\n1\nt1 0 9\n");
     disk.plant("t1-0/partition.metadata", "version: 7\n");
-    let folder = LogFolder::open(&mut disk).expect("works");
+    let folder = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works");
     assert_eq!(folder.recovery_points, BTreeMap::new());
     assert_eq!(folder.high_watermarks, points(&[("t1-0", 9)]));
     assert_eq!(folder.directories, BTreeMap::from([("t1-0".to_owned(), None)]));
@@ -146,7 +150,7 @@ fn a_checkpoint_that_cannot_be_read_counts_as_absent() {
 #[test]
 fn a_directory_that_is_being_removed_is_nobodys_from_the_first_moment() {
     let mut disk = FakeDisk::default();
-    LogFolder::write_partition_metadata(&mut disk, "t1-0", TopicId(1)).expect("works");
+    LogFolder::write_partition_metadata(&mut disk, "t1-0", TopicId(1), SAFELY).expect("works");
     disk.create("t1-0/00000000000000000000.log").expect("works");
     let before = disk.calls;
     let mut unfinished = 0;
@@ -158,7 +162,7 @@ fn a_directory_that_is_being_removed_is_nobodys_from_the_first_moment() {
             break;
         }
         disk.restart();
-        let found = LogFolder::open(&mut disk).expect("works").directories;
+        let found = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works").directories;
         assert!(found.values().all(Option::is_none), "after call {call}");
         remove_directory(&mut disk, "t1-0").expect("goes on where it stopped");
         assert_eq!(disk.paths(), [""; 0]);

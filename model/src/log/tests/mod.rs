@@ -3,6 +3,7 @@
 mod appends;
 mod batches;
 mod checkpoints;
+mod compaction;
 pub(crate) mod disk;
 mod epochs;
 mod indexes;
@@ -10,19 +11,22 @@ mod producers;
 mod programs;
 mod reads;
 mod recoveries;
+mod snapshots;
 mod truncations;
 
 use bytes::{Bytes, BytesMut};
 
 use self::disk::FakeDisk;
-use super::{AppendError, Appended, Batch, BatchBuilder, BatchId, Loading, Log, LogConfig, Recovery};
-use crate::names::{EndOffset, LeaderEpoch, Offset};
-use crate::protocol::Trust;
+use super::{AppendError, Appended, Batch, BatchBuilder, BatchId, Loading, Log, LogConfig, Recovery, Slices};
+use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
+use crate::protocol::Storage;
 
 const DIRECTORY: &str = "t1-0";
+/// Time stands still, unless a test is about time.
+const NOW: Time = Time(0);
 
 /// A batch as a client sends it: one record per value.
-fn batch(values: &[&str]) -> Batch {
+pub(in crate::log) fn batch(values: &[&str]) -> Batch {
     let mut builder = BatchBuilder::new(1_000);
     for value in values {
         builder.push(1_000, None, Some(value.as_bytes()), &[]);
@@ -43,12 +47,17 @@ fn together<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Bytes {
     bytes.freeze()
 }
 
+/// What a follower is sent.
+fn served<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Slices {
+    together(batches).into()
+}
+
 fn config(segment_bytes: u64) -> LogConfig {
-    LogConfig { segment_bytes, flush_messages: u64::MAX, max_message_bytes: 1_000 }
+    LogConfig { segment_bytes, max_message_bytes: 1_000, storage: Storage::KAFKA, ..LogConfig::default() }
 }
 
 fn open(disk: &mut FakeDisk, segment_bytes: u64, clean: bool, recovery_point: u64) -> (Log, Recovery) {
-    let loading = Loading { clean, recovery_point: EndOffset(recovery_point), trust: Trust::AnyValidBatch };
+    let loading = Loading { clean, recovery_point: EndOffset(recovery_point), ..Loading::default() };
     Log::open(disk, DIRECTORY, config(segment_bytes), loading).expect("the disk works")
 }
 
@@ -57,7 +66,7 @@ fn new_log(disk: &mut FakeDisk, segment_bytes: u64) -> Log {
 }
 
 fn lead(log: &mut Log, disk: &mut FakeDisk, epoch: i32, values: &[&str]) -> Result<Appended, AppendError> {
-    log.append_as_leader(disk, &batch(values), LeaderEpoch(epoch))
+    log.append_as_leader(disk, &batch(values), LeaderEpoch(epoch), NOW)
 }
 
 fn ids(log: &Log) -> Vec<BatchId> {
@@ -81,9 +90,10 @@ fn read_all(log: &Log, disk: &mut FakeDisk) -> Vec<Batch> {
     log.batches()
         .map(|id| {
             let span = log.locate(id.base, log.end(), 1, true).expect("in range").expect("there");
-            let mut bytes = log.read(disk, &span).expect("the disk works");
-            let batch = Batch::split_first(&mut bytes).expect("a batch").expect("whole");
-            assert!(bytes.is_empty());
+            let bytes = log.read(disk, &span).expect("the disk works");
+            let mut batches = bytes.batches();
+            let batch = batches.next().expect("whole").expect("a batch");
+            assert!(batches.next().is_none() && batches.rest().is_empty());
             batch
         })
         .collect()

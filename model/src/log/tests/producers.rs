@@ -242,9 +242,18 @@ fn a_state_that_is_not_the_fold_does_not_agree_with_it() {
         fold(six().iter().chain([&sent(22, (8, 0), 0, 1, 0)])),
         fold(six().iter().chain([&marker(22, (7, 0), COMMIT, 0)])),
         fold([&six()[5], &six()[4]]),
+        fold([&six()[5], &sent(20, (7, 0), 10, 1, 0)]),
     ] {
         assert!(!truth.agrees_with(&other) && !other.agrees_with(&truth), "{other:?}");
+        assert!(!truth.agrees_after_compaction(&other) && !other.agrees_after_compaction(&truth), "{other:?}");
     }
+}
+
+#[test]
+fn after_compaction_only_who_wrote_last_and_where_must_agree() {
+    let (truth, compacted) = (fold(&six()), fold([&six()[2], &six()[5]]));
+    assert!(!truth.agrees_with(&compacted), "a remembered batch in between is gone");
+    assert!(truth.agrees_after_compaction(&compacted) && compacted.agrees_after_compaction(&truth));
 }
 
 /// What one producer does next.

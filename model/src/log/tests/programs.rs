@@ -5,11 +5,10 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::disk::{Death, Dice, FakeDisk};
-use super::{DIRECTORY, batch, config, epochs, read_all, together};
+use super::{DIRECTORY, NOW, batch, config, epochs, read_all, served};
 use crate::disk::DiskError;
-use crate::log::{AppendError, Batch, Batches, Loading, Log, Recovery};
+use crate::log::{AppendError, Batch, Loading, Log, Recovery};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
-use crate::protocol::Trust;
 
 const SEGMENT_BYTES: u64 = 400;
 
@@ -89,7 +88,7 @@ impl Plain {
 }
 
 fn open(disk: &mut FakeDisk, clean: bool, recovery_point: u64) -> Result<(Log, Recovery), DiskError> {
-    let loading = Loading { clean, recovery_point: EndOffset(recovery_point), trust: Trust::AnyValidBatch };
+    let loading = Loading { clean, recovery_point: EndOffset(recovery_point), ..Loading::default() };
     Log::open(disk, DIRECTORY, config(SEGMENT_BYTES), loading)
 }
 
@@ -102,7 +101,7 @@ fn perform(op: &Op, log: &mut Log, disk: &mut FakeDisk, plain: &mut Plain) -> Re
             plain.end = stored.end().0;
             plain.batches.push(stored.clone());
             let sent = stored.stamp(Offset(0), LeaderEpoch(-1));
-            let appended = survived(log.append_as_leader(disk, &sent, LeaderEpoch(plain.epoch)))?;
+            let appended = survived(log.append_as_leader(disk, &sent, LeaderEpoch(plain.epoch), NOW))?;
             assert_eq!(appended.id, stored.id());
         }
         Op::Follow { batches, epochs_on } => {
@@ -114,7 +113,7 @@ fn perform(op: &Op, log: &mut Log, disk: &mut FakeDisk, plain: &mut Plain) -> Re
                 plain.epoch += i32::from(*epochs_on);
             }
             plain.batches.extend(sent.iter().cloned());
-            let taken = survived(log.append_as_follower(disk, together(&sent), LeaderEpoch(plain.epoch)))?;
+            let taken = survived(log.append_as_follower(disk, &served(&sent), LeaderEpoch(plain.epoch), NOW))?;
             assert_eq!(taken.ids, sent.iter().map(Batch::id).collect::<Vec<_>>());
         }
         Op::AssignEpoch => {
@@ -127,21 +126,21 @@ fn perform(op: &Op, log: &mut Log, disk: &mut FakeDisk, plain: &mut Plain) -> Re
             if shorter {
                 plain.cut(end.0);
             }
-            assert_eq!(log.truncate_to(disk, end)?, shorter);
+            assert_eq!(log.truncate_to(disk, end, NOW)?, shorter);
         }
         Op::Restart { at } => {
             let start = plain.place(*at);
             plain.cut(0);
             (plain.start, plain.end) = (start.0, start.0);
             plain.recovery_point = log.recovery_point().0.min(start.0);
-            log.truncate_fully_and_start_at(disk, start)?;
+            log.truncate_fully_and_start_at(disk, start, NOW)?;
         }
         Op::Flush { at } => {
-            log.flush(disk, plain.place(*at))?;
+            log.flush(disk, plain.place(*at), NOW)?;
             plain.recovery_point = log.recovery_point().0;
         }
         Op::WriteEpochs => log.write_epochs(disk)?,
-        Op::Sweep => log.sweep(disk)?,
+        Op::Sweep => log.sweep(disk, NOW)?,
         Op::CleanRestart | Op::Crash => restart(op, log, disk, plain)?,
     }
     Ok(())
@@ -202,9 +201,9 @@ fn assert_reads(log: &Log, disk: &mut FakeDisk, plain: &Plain, dice: &mut Dice) 
         }
         expected.push(batch.clone());
     }
-    let read = found.map_or_else(bytes::Bytes::new, |span| log.read(disk, &span).expect("works"));
+    let read = found.map(|span| log.read(disk, &span).expect("works")).unwrap_or_default();
     assert_eq!(found.is_some(), !expected.is_empty());
-    assert_eq!(Batches::new(read).collect::<Result<Vec<_>, _>>(), Ok(expected));
+    assert_eq!(read.batches().collect::<Result<Vec<_>, _>>(), Ok(expected));
 }
 
 /// After a crash inside `op`: what may be in the log, given what was and what would have been.
@@ -317,7 +316,7 @@ fn crash_in(call: u64, death: Death, op: &Op, (mut disk, mut log, before): (Fake
     let empty = log.start() == log.end();
     assert!(log.epochs().entries().iter().all(|&(_, start)| start < log.end() || empty && start == log.end()), "L53");
     // And it is a log like any other.
-    let next = log.append_as_leader(&mut disk, &batch(&["next"]), LeaderEpoch(after.epoch + 1)).expect("fine");
+    let next = log.append_as_leader(&mut disk, &batch(&["next"]), LeaderEpoch(after.epoch + 1), NOW).expect("fine");
     let (again, recovery) = open(&mut disk, false, log.recovery_point().0).expect("works");
     assert_eq!((again.batches().last(), recovery.bytes_cut), (Some(next.id), 0));
     assert_eq!(again.last_epoch(), Some(LeaderEpoch(after.epoch + 1)));

@@ -1,10 +1,8 @@
 //! Reading in two steps.
 
-use bytes::Bytes;
-
 use super::disk::FakeDisk;
-use super::{batch, lead, new_log, segments, stored, together};
-use crate::log::{Batches, Log, OutOfRange};
+use super::{NOW, batch, lead, new_log, segments, served, stored};
+use crate::log::{Log, OutOfRange};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
 
 /// Batches [0,2) [2,4) | [4,6) [6,8) | [8,10), each of `size` bytes, two to a segment.
@@ -59,7 +57,7 @@ fn a_read_is_cut_to_size_but_holds_one_batch_if_it_must() {
 fn an_offset_outside_the_log_is_out_of_range() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
-    log.truncate_fully_and_start_at(disk, EndOffset(5)).expect("works");
+    log.truncate_fully_and_start_at(disk, EndOffset(5), NOW).expect("works");
     lead(&mut log, disk, 0, &["a"]).expect("fine");
     let refused = OutOfRange { start: EndOffset(5), end: EndOffset(6) };
     assert_eq!(log.locate(Offset(4), EndOffset(6), 100, true), Err(refused));
@@ -72,7 +70,7 @@ fn a_gap_is_read_over() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 70);
     for base in [0, 10, 20] {
-        log.append_as_follower(disk, together(&[stored(base, 0, &["a"])]), LeaderEpoch(0)).expect("fine");
+        log.append_as_follower(disk, &served(&[stored(base, 0, &["a"])]), LeaderEpoch(0), NOW).expect("fine");
     }
     assert_eq!(segments(&log), [0, 10, 20]);
     assert_eq!(located(&log, 5, 21, 1_000, true), Some((10, 11)));
@@ -85,16 +83,16 @@ fn bytes_are_read_as_they_are_when_the_answer_leaves() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
     let old = [stored(0, 1, &["kept"]), stored(1, 1, &["lost"]), stored(2, 1, &["gone"])];
-    log.append_as_follower(disk, together(&old), LeaderEpoch(1)).expect("fine");
+    log.append_as_follower(disk, &served(&old), LeaderEpoch(1), NOW).expect("fine");
     let span = log.locate(Offset(0), log.end(), 1_000, true).expect("in range").expect("there");
-    assert_eq!(log.read(disk, &span), Ok(together(&old)));
+    assert_eq!(log.read(disk, &span), Ok(served(&old)));
 
-    log.truncate_to(disk, EndOffset(1)).expect("works");
-    assert_eq!(log.read(disk, &span), Ok(together(&old[..1])), "shorter");
+    log.truncate_to(disk, EndOffset(1), NOW).expect("works");
+    assert_eq!(log.read(disk, &span), Ok(served(&old[..1])), "shorter");
 
     let new = [stored(1, 2, &["here"]), stored(2, 2, &["anew"])];
-    log.append_as_follower(disk, together(&new), LeaderEpoch(2)).expect("fine");
-    assert_eq!(log.read(disk, &span), Ok(together([&old[0], &new[0], &new[1]])), "other bytes, same place");
+    log.append_as_follower(disk, &served(&new), LeaderEpoch(2), NOW).expect("fine");
+    assert_eq!(log.read(disk, &span), Ok(served([&old[0], &new[0], &new[1]])), "other bytes, same place");
 }
 
 #[test]
@@ -103,7 +101,7 @@ fn a_discarded_segment_can_be_read_by_whoever_located_it_before() {
     let (mut log, _) = five_batches(disk);
     let span = log.locate(Offset(8), log.end(), 1_000, true).expect("in range").expect("there");
     let before = log.read(disk, &span).expect("works");
-    log.truncate_to(disk, EndOffset(6)).expect("works");
+    log.truncate_to(disk, EndOffset(6), NOW).expect("works");
     assert_eq!(log.read(disk, &span), Ok(before));
     assert_eq!(
         log.locate(Offset(8), EndOffset(9), 1, true),
@@ -117,6 +115,6 @@ fn a_span_says_how_long_it_is() {
     let (log, size) = five_batches(disk);
     let span = log.locate(Offset(1), EndOffset(9), 1_000, true).expect("in range").expect("there");
     assert_eq!(span.size(), 2 * size);
-    let bytes: Bytes = log.read(disk, &span).expect("works");
-    assert_eq!(Batches::new(bytes).count(), 2);
+    let bytes = log.read(disk, &span).expect("works");
+    assert_eq!(bytes.batches().count(), 2);
 }

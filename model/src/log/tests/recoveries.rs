@@ -1,7 +1,7 @@
 //! What a start makes of the files it finds.
 
 use super::disk::FakeDisk;
-use super::{batch, ends, epochs, lead, new_log, open, read_all, segments, stored, together};
+use super::{NOW, batch, ends, epochs, lead, new_log, open, read_all, segments, stored, together};
 use crate::log::{Log, Recovery};
 use crate::names::{EndOffset, LeaderEpoch};
 
@@ -45,12 +45,12 @@ fn recovered_data_is_neither_synced_nor_counted_as_synced() {
     let disk = &mut FakeDisk::default();
     let mut log = new_log(disk, 1_000);
     lead(&mut log, disk, 0, &["a", "b"]).expect("fine");
-    log.flush(disk, EndOffset(2)).expect("works");
+    log.flush(disk, EndOffset(2), NOW).expect("works");
     lead(&mut log, disk, 0, &["c", "d"]).expect("fine");
     disk.journal.clear();
     let (log, recovery) = open(disk, 1_000, false, 2);
     assert_eq!((log.recovery_point(), log.end(), recovery.batches_scanned), (EndOffset(2), EndOffset(4), 2));
-    assert_eq!(disk.journal, [""; 0]);
+    assert!(!disk.journal.contains(&format!("sync {FIRST}")), "{:?}", disk.journal);
     disk.power_off_losing_all();
     assert_eq!(open(disk, 1_000, false, 2).0.end(), EndOffset(2), "served, and gone with the next power cut");
 }
@@ -60,7 +60,7 @@ fn recovered_data_is_neither_synced_nor_counted_as_synced() {
 #[test]
 fn a_segment_that_lost_all_its_content_leaves_a_hole_below_the_end() {
     let disk = &mut FakeDisk::default();
-    six_batches(disk).flush(disk, EndOffset(2)).expect("works");
+    six_batches(disk).flush(disk, EndOffset(2), NOW).expect("works");
     disk.power_off_losing_all();
     let (log, recovery) = reopen(disk, false, 2);
     assert_eq!((ends(&log), segments(&log), log.end()), (vec![1, 2], vec![0, 2, 4], EndOffset(4)));
@@ -177,7 +177,7 @@ fn epochs_beyond_the_end_of_the_log_are_dropped_at_a_start() {
 #[test]
 fn epochs_that_were_truncated_only_in_memory_are_truncated_again() {
     let disk = &mut FakeDisk::default();
-    six_batches(disk).truncate_to(disk, EndOffset(3)).expect("works");
+    six_batches(disk).truncate_to(disk, EndOffset(3), NOW).expect("works");
     assert_eq!(disk.text("t1-0/leader-epoch-checkpoint").as_deref(), Some("0\n6\n0 0\n1 1\n2 2\n3 3\n4 4\n5 5\n"));
     let (log, recovery) = reopen(disk, false, 0);
     assert_eq!(epochs(&log), [(0, 0), (1, 1), (2, 2)]);
@@ -189,8 +189,8 @@ fn epochs_that_were_truncated_only_in_memory_are_truncated_again() {
 fn what_was_truncated_may_come_back_after_a_power_cut() {
     let disk = &mut FakeDisk::default();
     let mut log = six_batches(disk);
-    log.flush(disk, EndOffset(6)).expect("works");
-    log.truncate_to(disk, EndOffset(3)).expect("works");
+    log.flush(disk, EndOffset(6), NOW).expect("works");
+    log.truncate_to(disk, EndOffset(3), NOW).expect("works");
     let recovery_point = log.recovery_point().0;
     disk.power_off_losing_all();
     let (log, _) = reopen(disk, false, recovery_point);

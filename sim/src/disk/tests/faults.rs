@@ -273,3 +273,46 @@ fn a_replaced_disk_is_empty_and_in_good_order() {
     disk.power_off(Dice::new(1), 1);
     assert_eq!(disk.bytes_used(), 0);
 }
+
+#[test]
+fn recorded_calls_have_the_numbers_under_which_they_can_be_hit() {
+    let program = |disk: &mut SimDisk| -> Result<(), DiskError> {
+        let file = disk.create("d/a.tmp")?;
+        disk.append(file, Bytes::from_static(b"x"))?;
+        disk.rename("d/a.tmp", "d/a")?;
+        disk.append(file, Bytes::from_static(b"y"))?;
+        disk.read_slices(file, 0, 1)?;
+        disk.sync(file)?;
+        disk.rename_dir("d", "e")?;
+        disk.sync_dir("")?;
+        disk.list("e").map(|_| ())
+    };
+    let mut disk = disk(1);
+    kept(&mut disk, "unrecorded", b"x");
+    assert!(disk.recorded().is_empty());
+    let mut recorded = disk.clone();
+    recorded.record_calls(true);
+    program(&mut recorded).expect("a healthy disk");
+    let said: Vec<String> = recorded.recorded().iter().map(ToString::to_string).collect();
+    let expected = [
+        "5 create d/a.tmp",
+        "6 append d/a.tmp",
+        "7 rename d/a.tmp",
+        "8 append d/a",
+        "9 read d/a",
+        "10 sync d/a",
+        "11 rename_dir d",
+        "12 sync_dir ",
+        "13 list e",
+    ];
+    assert_eq!(said, expected);
+    for call in recorded.recorded() {
+        let mut hit = disk.clone();
+        hit.record_calls(true);
+        hit.crash_at_call_number(call.number, Side::After);
+        assert_eq!(program(&mut hit), Err(DiskError::Crashed));
+        assert_eq!(hit.recorded().last(), Some(call));
+    }
+    recorded.record_calls(false);
+    assert!(recorded.recorded().is_empty());
+}

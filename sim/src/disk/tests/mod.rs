@@ -1,7 +1,10 @@
 //! What the disk promises, call by call; `reference` tries it against a plain model, `power` cuts the power.
 
+mod contract;
 mod directories;
+mod fates;
 mod faults;
+mod legal;
 mod power;
 mod reference;
 
@@ -138,6 +141,28 @@ fn what_a_call_costs_depends_on_its_own_path_alone() {
         disk.take_cost(Moment::ZERO)
     };
     assert_eq!(cost_of_b(false), cost_of_b(true));
+}
+
+#[test]
+fn slices_are_what_was_appended_and_cost_what_a_read_costs() {
+    let mut disk = disk(1);
+    let file = disk.create("a").expect("created");
+    let batches = [filled(1, 100), filled(2, 3000), filled(3, 7)];
+    batches.iter().for_each(|batch| disk.append(file, batch.clone()).expect("appended"));
+    disk.take_cost(Moment::ZERO);
+    let slices = disk.read_slices(file, 0, 9999).expect("read");
+    assert_eq!(slices, batches);
+    assert!(slices.iter().zip(&batches).all(|(slice, batch)| slice.as_ptr() == batch.as_ptr()), "none is a copy");
+    let slices_cost = disk.take_cost(Moment::ZERO);
+    disk.read(file, 0, 9999).expect("read");
+    assert_eq!(disk.take_cost(Moment::ZERO), slices_cost);
+    let middle = disk.read_slices(file, 50, 51).expect("read");
+    assert_eq!(middle, [filled(1, 50), filled(2, 1)]);
+    assert_eq!(middle[0].as_ptr(), batches[0][50..].as_ptr());
+    assert_eq!(disk.read_slices(file, 3107, 1).expect("read"), [Bytes::new(); 0]);
+    disk.fail_reads(1);
+    assert_eq!(disk.read_slices(file, 0, 1), Err(DiskError::Io));
+    assert_eq!(disk.calls(), 9);
 }
 
 #[test]

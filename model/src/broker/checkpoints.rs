@@ -1,0 +1,41 @@
+//! What is written down for all partitions together, so that the next process knows it (L9, L33, L44, L45, L77).
+//!
+//! Does not know when that is due. Nothing is written before the image was published: what is there until then is better
+//! than what this process knows.
+
+use super::Process;
+use super::step::Step;
+use crate::log::LogFolder;
+use crate::machine::Stop;
+
+impl Process {
+    /// L44. Kafka reads each high watermark on its own while others move; one step reads them all here, which the next
+    /// process cannot tell apart, because each is clamped to its own log only.
+    pub(super) fn write_high_watermarks(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        if self.observer.has_published() {
+            let watermarks = self.replicas.values().map(|replica| (replica.log.directory(), replica.high_watermark));
+            LogFolder::write_high_watermarks(step.disk, watermarks, self.own.protocol.storage.replacing)?;
+        }
+        Ok(())
+    }
+
+    /// L33.
+    pub(super) fn write_recovery_points(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        if self.observer.has_published() {
+            let logs = self.replicas.values().map(|replica| &replica.log);
+            let points = logs.map(|log| (log.directory(), log.recovery_point()));
+            LogFolder::write_recovery_points(step.disk, points, self.own.protocol.storage.replacing)?;
+        }
+        Ok(())
+    }
+
+    /// L45: only of logs that begin above their first segment.
+    pub(super) fn write_log_starts(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        if self.observer.has_published() {
+            let logs = self.replicas.values().map(|replica| &replica.log);
+            let starts = logs.filter_map(|log| Some((log.directory(), log.checkpointed_start()?)));
+            LogFolder::write_log_starts(step.disk, starts, self.own.protocol.storage.replacing)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! What may be typed, and what it means. Whatever cannot be meant is refused here, with what would be right.
+//!
+//! Parses once; behind this room there are only meanings. Runs nothing. A file for each command; what several of them
+//! take is here.
+
+mod campaign;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use model::config::{ConfigError, Properties, Settings};
+use scenarios::catalogue::{self, Scenario};
+
+use self::campaign::RunArguments;
+use self::replay::ReplayArguments;
+pub(crate) use self::replay::{Replay, Replayed, TraceForm};
+use crate::campaign::Order;
+use crate::exit::Exit;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// Conduct a campaign and write its report there.
+    Run(Box<Order>, PathBuf),
+    /// Show one run again.
+    Replay(Replay),
+    /// Say which scenarios there are.
+    List,
+    /// Measure.
+    Bench,
+}
+
+/// Why there is nothing to be done.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// What to say; ends without a line break.
+    pub(crate) text: String,
+}
+
+/// A seeded testbed for Kafka's replication: runs scenarios, judges them, writes a report.
+///
+/// Exit codes: 0 held, 1 violated, 2 inconclusive or vacuous, 3 the same seed gave another digest, 4 the harness failed,
+/// 64 usage, 65 bad input file.
+#[derive(Debug, Parser)]
+#[command(name = "highwater", version, max_term_width = 110)]
+struct Typed {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios with many seeds and write a report; also what is done without any command.
+    Run(RunArguments),
+    /// Show one run again: a failure that was kept, or a scenario with a seed.
+    Replay(ReplayArguments),
+    /// Say which scenarios there are.
+    List,
+    /// Measure how fast it is, within a minute.
+    Bench,
+}
+
+/// What the command line asks for. Notices about it go to stderr.
+///
+/// # Errors
+/// If it asks for nothing that can be done, or only for help.
+pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Result<Wish, Refusal> {
+    let typed = Typed::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            Refusal { exit: Exit::Held, text: error.to_string().trim_end().to_owned() }
+        }
+        _ => usage(error.to_string().trim_end()),
+    })?;
+    match typed.command {
+        None => campaign::run(RunArguments::default()),
+        Some(Command::Run(arguments)) => campaign::run(arguments),
+        Some(Command::Replay(arguments)) => replay::replay(arguments),
+        Some(Command::List) => Ok(Wish::List),
+        Some(Command::Bench) => Ok(Wish::Bench),
+    }
+}
+
+/// How many runs at once: one per core if nobody says.
+fn jobs(text: Option<&str>) -> Result<usize, Refusal> {
+    let Some(text) = text else { return Ok(thread::available_parallelism().map_or(1, usize::from)) };
+    match text.parse() {
+        Ok(jobs @ 1..=1_024) => Ok(jobs),
+        _ => Err(usage(&format!("error: --jobs: `{text}` is not a number of jobs; write a number from 1 to 1024"))),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, Refusal> {
+    text.replace('_', "").parse().map_err(|_| {
+        usage(&format!("error: --seed: `{text}` is not a seed; write one whole number that is not negative"))
+    })
+}
+
+fn contradicts(scenario: &Scenario, error: &ConfigError) -> Refusal {
+    let name = scenario.name;
+    let text = format!(
+        "error: --config: with the settings of the scenario {name} these properties make no sense together:\n{error}\n\
+         change them, or name only scenarios that agree with them"
+    );
+    Refusal { exit: Exit::BadInput, text }
+}
+
+fn scenario_named(name: &str) -> Result<&'static Scenario, Refusal> {
+    if let Some(scenario) = catalogue::named(name) {
+        return Ok(scenario);
+    }
+    let alike = |scenario: &&Scenario| strsim::damerau_levenshtein(scenario.name, name);
+    let nearest = catalogue::ALL.iter().min_by_key(alike);
+    let hint = match nearest {
+        Some(nearest) if alike(&nearest) <= 1 + name.len() / 3 => format!("did you mean `{}`? ", nearest.name),
+        _ => String::new(),
+    };
+    Err(usage(&format!("error: there is no scenario `{name}`; {hint}`highwater list` names all of them")))
+}
+
+/// The properties in a file. What is worth saying about them is said once, here.
+fn properties(path: &Path) -> Result<Vec<(String, String)>, Refusal> {
+    let bad = |text: String| Refusal { exit: Exit::BadInput, text };
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| {
+        bad(format!("error: --config: {name} cannot be read ({error}); name a file of Kafka properties"))
+    })?;
+    let (_, notices) = Settings::parse(&name, &text).map_err(|error| bad(error.to_string()))?;
+    for notice in notices {
+        eprintln!("note: {notice}");
+    }
+    let properties = Properties::parse(&name, &text).map_err(|error| bad(error.to_string()))?;
+    Ok(properties.entries.into_iter().map(|entry| (entry.name, entry.value)).collect())
+}
+
+fn usage(text: &str) -> Refusal {
+    Refusal { exit: Exit::Usage, text: text.to_owned() }
+}

@@ -1,0 +1,68 @@
+//! `highwater replay`: which run is to be shown again, and how.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use scenarios::catalogue::Scenario;
+
+use super::{Refusal, Wish, scenario_named, seed, usage};
+
+/// Which run is to be shown, and how.
+#[derive(Debug)]
+pub(crate) struct Replay {
+    /// Which.
+    pub(crate) what: Replayed,
+    /// Whether its whole trace goes to stdout.
+    pub(crate) trace: Option<TraceForm>,
+    /// Where its timeline goes.
+    pub(crate) timeline: Option<PathBuf>,
+}
+
+/// Which run is to be shown.
+#[derive(Debug)]
+pub(crate) enum Replayed {
+    /// The one that this file keeps.
+    File(PathBuf),
+    /// This one.
+    Seed(&'static Scenario, u64),
+}
+
+/// How a trace is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TraceForm {
+    /// A line in words for each fact that matters.
+    Text,
+    /// A line of JSON for each fact.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// A failure that `highwater run` kept: DIR/failures/*.json.
+    #[arg(conflicts_with_all = ["scenario", "seed"], required_unless_present = "scenario")]
+    file: Option<PathBuf>,
+    /// A scenario, see `highwater list`.
+    #[arg(long, value_name = "NAME", requires = "seed")]
+    scenario: Option<String>,
+    /// Its seed.
+    #[arg(long, value_name = "N", requires = "scenario", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// Print the trace: `text` for the facts that matter, `json` for all of them.
+    #[arg(long, value_name = "text|json")]
+    trace: Option<TraceForm>,
+    /// Draw the run.
+    #[arg(long, value_name = "FILE.svg")]
+    timeline: Option<PathBuf>,
+}
+
+pub(super) fn replay(arguments: ReplayArguments) -> Result<Wish, Refusal> {
+    let what = match (arguments.file, arguments.scenario, arguments.seed) {
+        (Some(file), ..) => Replayed::File(file),
+        (None, Some(scenario), Some(text)) => {
+            let seed = seed(&text)?;
+            Replayed::Seed(scenario_named(&scenario)?, seed)
+        }
+        _ => return Err(usage("error: name a file, or a scenario with --scenario and its seed with --seed")),
+    };
+    Ok(Wish::Replay(Replay { what, trace: arguments.trace, timeline: arguments.timeline }))
+}

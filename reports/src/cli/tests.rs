@@ -1,0 +1,93 @@
+//! What may be typed, and what is refused.
+
+use std::time::Duration;
+
+use super::campaign::{DEFAULT_OUT, DEFAULT_SEEDS};
+use super::*;
+use crate::asked::Seeds;
+
+fn typed(line: &str) -> Result<Wish, Refusal> {
+    wish(std::iter::once("highwater").chain(line.split_whitespace()).map(Into::into))
+}
+
+fn order(line: &str) -> Order {
+    match typed(line) {
+        Ok(Wish::Run(order, _)) => *order,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn refused(line: &str) -> Refusal {
+    typed(line).map(|wish| panic!("{wish:?}")).unwrap_err()
+}
+
+#[test]
+fn clap_agrees_that_the_command_line_makes_sense() {
+    use clap::CommandFactory;
+    Typed::command().debug_assert();
+}
+
+#[test]
+fn nothing_typed_is_a_campaign_of_everything_but_the_canary() {
+    let order = order("");
+    assert_eq!(order.seeds, Seeds { from: 0, to: DEFAULT_SEEDS });
+    assert_eq!(order.scenarios.len(), catalogue::ALL.len() - 1);
+    assert!(!order.endless && order.time.is_none());
+    let Ok(Wish::Run(_, out)) = typed("run") else { panic!() };
+    assert_eq!(out, Path::new(DEFAULT_OUT));
+}
+
+#[test]
+fn time_alone_ends_a_campaign_without_seeds_and_bounds_one_with_seeds() {
+    let timed = order("run --time 10m");
+    assert!(timed.endless && timed.time == Some(Duration::from_secs(600)));
+    assert!(!order("run --time 10m --seeds 5").endless);
+}
+
+#[test]
+fn a_scenario_is_run_once_however_often_it_is_named() {
+    let names: Vec<_> = order("run crashes reference crashes").scenarios.iter().map(|scenario| scenario.name).collect();
+    assert_eq!(names, ["crashes", "reference"]);
+    assert_eq!(order("run canary").scenarios[0].name, "canary", "if it is named, it is a scenario like any other");
+}
+
+#[test]
+fn what_cannot_be_meant_is_a_usage_error_that_says_what_can() {
+    for (line, says) in [
+        ("run crahses", "did you mean `crashes`?"),
+        ("run zzzzzzzzzzz", "highwater list"),
+        ("run --seeds -5", "negative"),
+        ("run --seeds 5..5", "no seed in it"),
+        ("run --time soon", "10m"),
+        ("run --time -1m", "10m"),
+        ("run --jobs 0", "from 1 to 1024"),
+        ("run --jobs -2", "from 1 to 1024"),
+        ("run --frobnicate", "--frobnicate"),
+        ("dance", "dance"),
+        ("replay", "FILE"),
+        ("replay --scenario crashes", "--seed"),
+        ("replay --seed 3", "--scenario"),
+        ("replay --scenario crashes --seed -3", "not a seed"),
+        ("replay --scenario crash --seed 3", "did you mean `crashes`?"),
+        ("replay f.json --seed 3", "cannot be used with"),
+        ("replay f.json --trace loud", "text"),
+    ] {
+        let refusal = refused(line);
+        assert_eq!(refusal.exit, Exit::Usage, "{line}");
+        assert!(refusal.text.contains(says), "{line}: {}", refusal.text);
+    }
+}
+
+#[test]
+fn help_is_no_error() {
+    assert_eq!(refused("--help").exit, Exit::Held);
+    assert!(refused("run --help").text.contains("--check-determinism"));
+    assert!(refused("--version").text.starts_with("highwater "));
+}
+
+#[test]
+fn a_property_file_that_is_not_there_is_bad_input() {
+    let refusal = refused("run --config nowhere/server.properties");
+    assert_eq!(refusal.exit, Exit::BadInput);
+    assert!(refusal.text.contains("nowhere/server.properties"), "{}", refusal.text);
+}
