@@ -61,6 +61,7 @@ pub(crate) fn report(
             .collect(),
         failures,
         inconclusive: findings.inconclusive.clone(),
+        crash_points: Vec::new(),
         figures,
     };
     (report, exit)

@@ -134,7 +134,7 @@ pub(crate) fn conduct(order: &Order) -> Result<Conducted, ConfigError> {
 }
 
 /// Runs the canary until a seed finds its planted bug.
-fn find_canary(jobs: usize) -> Canary {
+pub(crate) fn find_canary(jobs: usize) -> Canary {
     let Some(scenario) = catalogue::ALL.iter().find(|scenario| scenario.canary) else { return Canary::default() };
     let mut canary = Canary { scenario: scenario.name.to_owned(), ..Canary::default() };
     let work = |seed| {

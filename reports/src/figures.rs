@@ -5,17 +5,60 @@
 use std::collections::BTreeMap;
 
 use model::config::Acks;
+use scenarios::crash_points::How;
 use scenarios::measure::Histogram;
 use scenarios::run::run_traced;
 
+use crate::bars::{self, Bar, Pair};
 use crate::campaign::Order;
-use crate::chart::{self, Cell, Curve, Edge};
+use crate::chart::{self, Cell, Curve, Edge, grouped};
 use crate::findings::Findings;
 use crate::report::Figure;
+use crate::struck::{self, CrashPoints, Outcomes};
 use crate::telling;
 
 /// Curves that can be told apart in one picture; the last one is for all others together.
 const CURVES: usize = 6;
+
+/// All pictures of a campaign of crash points.
+pub(crate) fn of_crash_points(points: &CrashPoints) -> Vec<Figure> {
+    let mut calls: Vec<&str> = points.kinds.iter().map(|row| row.call.as_str()).collect();
+    calls.sort_unstable();
+    calls.dedup();
+    let bar = |call: &str, how: How, name: &'static str| {
+        let mut outcomes = Outcomes::default();
+        let mut of = 0;
+        for row in struck::of_how(&points.kinds, how).filter(|row| row.call == call) {
+            outcomes.add(&row.outcomes);
+            of += row.share.of;
+        }
+        Bar { name, parts: outcomes.in_order(), of }
+    };
+    let pair = |call: &str| Pair {
+        name: call.to_owned(),
+        bars: vec![bar(call, How::Kill, "kill"), bar(call, How::Power, "power")],
+    };
+    let pairs: Vec<Pair> = calls.into_iter().map(pair).collect();
+    let (once, again) = (points.once, points.again);
+    let facts = format!(
+        "{} of {} points of {} disk calls, and {} of {} in {} recoveries after them",
+        grouped(once.tried),
+        grouped(once.of),
+        grouped(points.disk_calls),
+        grouped(again.tried),
+        grouped(again.of),
+        grouped(points.recoveries)
+    );
+    vec![Figure {
+        file: "figures/crash-points.svg".to_owned(),
+        caption: format!(
+            "Crash points of the scenario {}, seed {}, by the disk call in which a broker was stopped. A bar is as long as \
+             many of them were tried; behind it is how many there are. What failed is drawn wide enough to be seen.",
+            points.scenario, points.seed
+        ),
+        svg: bars::bars(&format!("Crash points of {}", points.scenario), &facts, &pairs),
+    }]
+}
 
 /// All pictures of a campaign.
 pub(crate) fn figures(order: &Order, findings: &Findings) -> Vec<Figure> {

@@ -56,6 +56,14 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// The same, struck there.
+    pub(crate) fn at(mut self, point: String) -> Self {
+        self.case.point = Some(point);
+        self
+    }
+}
+
 /// What the runs so far add up to.
 #[derive(Clone, Debug)]
 pub(crate) struct Findings {

@@ -6,10 +6,12 @@
 
 mod asked;
 mod assembling;
+mod bars;
 mod bench;
 mod campaign;
 mod chart;
 mod cli;
+mod crash_points;
 mod exit;
 mod figures;
 mod findings;
@@ -29,6 +31,7 @@ mod report;
 mod samples;
 mod scope;
 mod statistics;
+mod struck;
 mod telling;
 mod timeline;
 mod writing;
@@ -61,6 +64,8 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
     match wish {
         Wish::Run(order, out) => writing::run(&order, &out),
         Wish::Replay(wish) => replay::replay(&wish),
+        Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
+        Wish::CrashPoint(wish) => crash_points::show(&wish),
         Wish::List => {
             for scenario in catalogue::ALL {
                 println!("{:18} {}", scenario.name, scenario.sentence);

@@ -32,6 +32,8 @@ impl Done {
 pub(crate) enum Goal {
     /// So many runs.
     Runs(u64),
+    /// So many crash points.
+    Points(u64),
     /// As many as there is time for.
     Time(Duration),
 }
@@ -84,12 +86,14 @@ fn line(what: &str, goal: Goal, done: &Done, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(1e-3);
     let (share, of) = match goal {
         Goal::Runs(planned) => (runs as f64 / planned.max(1) as f64, format!("{runs}/{planned} runs")),
+        Goal::Points(planned) => (runs as f64 / planned.max(1) as f64, format!("{runs}/{planned} points")),
         Goal::Time(budget) => (seconds / budget.as_secs_f64().max(1e-3), format!("{runs} runs")),
     };
+    let unit = if matches!(goal, Goal::Points(_)) { "points" } else { "seeds" };
     let simulated = Duration::from_millis(done.simulated_millis.load(Ordering::Relaxed));
     let failed = done.failed.load(Ordering::Relaxed);
     format!(
-        "{what} [{}] {of}, {:.1} seeds/s, {} simulated, {failed} {}",
+        "{what} [{}] {of}, {:.1} {unit}/s, {} simulated, {failed} {}",
         bar(share),
         runs as f64 / seconds,
         spoken(simulated),

@@ -19,6 +19,15 @@ use crate::telling;
 /// A run that is to last longer than this was not written by this program.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How a run is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown<'a> {
+    /// Whether its whole trace goes to stdout.
+    pub(crate) trace: Option<TraceForm>,
+    /// Where its timeline goes.
+    pub(crate) timeline: Option<&'a Path>,
+}
+
 /// Shows a run again and says how the program is to end.
 ///
 /// # Errors
@@ -35,14 +44,22 @@ pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
         }
         (None, Replayed::File(_)) => unreachable!("a file that was named was loaded"),
     };
-    let outcome = run_traced(&plan);
-    if let Some(path) = &wish.timeline {
-        draw(path, &plan, &outcome)?;
+    show(&plan, kept.as_ref(), &command, &Shown { trace: wish.trace, timeline: wish.timeline.as_deref() })
+}
+
+/// Runs a plan, or what was `kept` of it, and shows it. `command` is what shows it again.
+///
+/// # Errors
+/// If there is nowhere to put it.
+pub(crate) fn show(plan: &Plan, kept: Option<&Failure>, command: &str, how: &Shown<'_>) -> Result<Exit, Refusal> {
+    let outcome = run_traced(plan);
+    if let Some(path) = how.timeline {
+        draw(path, plan, &outcome)?;
     }
     let mut said = Vec::new();
-    let exit = judge(&plan, &outcome, kept.as_ref(), &command, &mut said);
+    let exit = judge(plan, &outcome, kept, command, &mut said);
     let text = said.join("\n");
-    match wish.trace {
+    match how.trace {
         Some(form) => {
             print_trace(form, &outcome).or_else(pipe_closed)?;
             eprintln!("{text}");

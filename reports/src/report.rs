@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::struck::CrashPoints;
+
 /// The version of `report.json`.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
 
@@ -29,6 +31,9 @@ pub(crate) struct Report {
     pub(crate) failures: Vec<FailureRow>,
     /// Runs that showed nothing, the first few.
     pub(crate) inconclusive: Vec<InconclusiveRow>,
+    /// Where brokers were stopped, if that is what was run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) crash_points: Vec<CrashPoints>,
     /// The pictures.
     pub(crate) figures: Vec<Figure>,
 }
@@ -383,6 +388,7 @@ pub(crate) mod samples {
                 timeline: None,
             }],
             inconclusive: vec![],
+            crash_points: Vec::new(),
             figures: vec![Figure {
                 file: "figures/cliff.svg".to_owned(),
                 caption: "The cliff.".to_owned(),

@@ -4,17 +4,25 @@
 //! plans only, never at what came of them.
 
 use model::config::{Acks, TopicConfig};
-use scenarios::promise::{Promise, TopicPromise};
+use scenarios::promise::Promise;
 use scenarios::{Guarantee, Plan};
-use sim::fault::Fault;
+use sim::cluster::Topic;
+use sim::fault::{Fault, Stopping};
 
 /// Whether the plan puts the guarantee to the test, as far as a plan can tell.
 pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
-    let promise = Promise::of(&plan.cluster.settings);
+    let promise = &Promise::of(&plan.cluster.settings);
     let strikes = |strikes: fn(&Fault) -> bool| plan.storm.strikes.iter().any(|strike| strikes(&strike.fault));
+    let topics = || {
+        let configured = |topic: &Topic| TopicConfig::from_pairs(&topic.config).unwrap_or_default();
+        plan.cluster.all_topics().into_iter().map(move |topic| promise.topic(&configured(&topic)))
+    };
     match guarantee {
         Guarantee::NMinusOne => strikes(|fault| matches!(fault, Fault::Destroy(_) | Fault::Wipe(_))),
-        Guarantee::PowerLoss => strikes(|fault| matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)),
+        Guarantee::PowerLoss => strikes(|fault| {
+            let cut = matches!(fault, Fault::StopAtDiskCall { how: Stopping::Power, .. });
+            cut || matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)
+        }),
         Guarantee::AcksAll | Guarantee::MinIsr | Guarantee::AtLeastOnce => promise.acks == Acks::All,
         Guarantee::AcksOne => promise.acks == Acks::Leader,
         Guarantee::AcksNone => promise.acks == Acks::None,
@@ -23,12 +31,13 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         Guarantee::AtMostOnce => promise.at_most_once,
         // Something must go wrong before anything fails for certain.
         Guarantee::RefusedUnseen => promise.acks != Acks::None && !plan.storm.strikes.is_empty(),
-        // A process must have ended before one can start again.
-        Guarantee::Recovery => strikes(ends_a_process),
-        Guarantee::Retention => topics(plan, |topic| topic.forgets()),
-        Guarantee::Compaction => plan.load.keys > 0 && topics(plan, |topic| topic.compacts),
-        Guarantee::DeleteRecords => plan.load.deletions.is_some() && topics(plan, |topic| topic.deletes),
+        Guarantee::Recovery => strikes(|fault| matches!(fault, Fault::Crash(_) | Fault::Restart(_))),
+        Guarantee::Retention => topics().any(|topic| topic.forgets()),
+        Guarantee::Compaction => topics().any(|topic| topic.compacts) && plan.load.keys > 0,
+        Guarantee::DeleteRecords => plan.load.deletions.is_some(),
         Guarantee::Durability
+        | Guarantee::Storage
+        | Guarantee::DerivedState
         | Guarantee::CommittedReads
         | Guarantee::ReadOrder
         | Guarantee::LogMatching
@@ -38,30 +47,8 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         | Guarantee::Epochs
         | Guarantee::HighWatermark
         | Guarantee::NothingMadeUp
-        | Guarantee::Storage
-        | Guarantee::DerivedState
         | Guarantee::Progress => true,
     }
-}
-
-fn ends_a_process(fault: &Fault) -> bool {
-    matches!(
-        fault,
-        Fault::Crash(_)
-            | Fault::PowerOff(_)
-            | Fault::PowerOffAll
-            | Fault::Restart(_)
-            | Fault::Terminate(_)
-            | Fault::CrashAtDiskCall(..)
-            | Fault::PowerOffAtDiskCall(..)
-    )
-}
-
-/// Whether some topic of the plan promises this.
-fn topics(plan: &Plan, promises: fn(&TopicPromise) -> bool) -> bool {
-    let promise = Promise::of(&plan.cluster.settings);
-    let of = |pairs: &[(String, String)]| TopicConfig::from_pairs(pairs).map(|config| promise.topic(&config));
-    plan.cluster.all_topics().iter().any(|topic| of(&topic.config).is_ok_and(|topic| promises(&topic)))
 }
 
 #[cfg(test)]
@@ -86,14 +73,6 @@ mod tests {
         assert!(!of("clocks", Guarantee::NMinusOne) && !of("clocks", Guarantee::PowerLoss));
         let destroys = |seed| catalogue::named("n-minus-1").unwrap().plan(seed);
         assert!((0..20).any(|seed| in_scope(Guarantee::NMinusOne, &destroys(seed))));
-    }
-
-    #[test]
-    fn a_guarantee_about_old_records_is_in_scope_where_they_go() {
-        for guarantee in [Guarantee::Retention, Guarantee::Compaction, Guarantee::DeleteRecords] {
-            assert!(of("storage", guarantee) && !of("reference", guarantee), "{guarantee}");
-        }
-        assert!(of("crashes", Guarantee::Recovery) && !of("partitions", Guarantee::Recovery));
     }
 
     #[test]

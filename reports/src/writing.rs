@@ -15,6 +15,7 @@ use crate::assembling::{self, Planned};
 use crate::campaign::{self, Order};
 use crate::chart::grouped;
 use crate::cli::Refusal;
+use crate::crash_points;
 use crate::exit::Exit;
 use crate::figures;
 use crate::interrupt;
@@ -58,6 +59,36 @@ pub(crate) fn run(order: &Order, out: &Path) -> Result<Exit, Refusal> {
     let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
     let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
     println!("{}", spoken(&report, &folder));
+    add_to_step_summary(&report);
+    Ok(exit)
+}
+
+/// Strikes a scenario in its disk calls, writes the report and says what came of it.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn crash_points(order: &crash_points::Order, out: &Path) -> Result<Exit, Refusal> {
+    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    interrupt::listen();
+    let (begun, cpu) = (Instant::now(), ProcessTime::now());
+    let struck = crash_points::strike_all(order)?;
+    let ran = begun.elapsed();
+    let conducted = &struck.conducted;
+    let failures =
+        telling::tell(&struck, &conducted.findings, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
+    let planned = Planned {
+        seeds_from: order.seed,
+        seeds_to: order.seed.saturating_add(1),
+        runs: Some(struck.planned()),
+        properties: order.properties.clone(),
+    };
+    let figures = figures::of_crash_points(&struck.points);
+    let (mut report, exit) = assembling::report(&planned, conducted, failures, figures);
+    let line = struck.points.line();
+    report.crash_points.push(struck.points);
+    let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
+    let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
+    println!("{}\n{line}", spoken(&report, &folder));
     add_to_step_summary(&report);
     Ok(exit)
 }

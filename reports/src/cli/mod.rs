@@ -4,6 +4,7 @@
 //! take is here.
 
 mod campaign;
+mod points;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -18,9 +19,12 @@ use model::config::{ConfigError, Properties, Settings};
 use scenarios::catalogue::{self, Scenario};
 
 use self::campaign::RunArguments;
+pub(crate) use self::points::CrashPoint;
+use self::points::PointsArguments;
 use self::replay::ReplayArguments;
 pub(crate) use self::replay::{Replay, Replayed, TraceForm};
 use crate::campaign::Order;
+use crate::crash_points;
 use crate::exit::Exit;
 
 /// What is to be done.
@@ -30,6 +34,10 @@ pub(crate) enum Wish {
     Run(Box<Order>, PathBuf),
     /// Show one run again.
     Replay(Replay),
+    /// Strike a scenario in its disk calls, and write a report.
+    CrashPoints(Box<crash_points::Order>, PathBuf),
+    /// Show one crash point.
+    CrashPoint(Box<CrashPoint>),
     /// Say which scenarios there are.
     List,
     /// Measure.
@@ -62,6 +70,8 @@ enum Command {
     Run(RunArguments),
     /// Show one run again: a failure that was kept, or a scenario with a seed.
     Replay(ReplayArguments),
+    /// Run a scenario again and again with one broker killed, or its power cut, in one disk call after another.
+    CrashPoints(PointsArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -83,6 +93,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         None => campaign::run(RunArguments::default()),
         Some(Command::Run(arguments)) => campaign::run(arguments),
         Some(Command::Replay(arguments)) => replay::replay(arguments),
+        Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),
     }

@@ -57,7 +57,7 @@ pub fn choose(candidates: Vec<Candidate>, most: u64, dice: Dice) -> Choice {
         });
         choice.chosen.extend(all.into_iter().take(usize::try_from(share).unwrap_or(usize::MAX)));
     }
-    choice.chosen.sort_by_key(|candidate| (candidate.first_at, candidate.point));
+    choice.chosen.sort_by_key(Candidate::place);
     choice
 }
 

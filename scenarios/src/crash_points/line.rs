@@ -81,6 +81,14 @@ struct Heard {
     last: bool,
 }
 
+impl Candidate {
+    /// Candidates in this order are met by one run in one go.
+    #[must_use]
+    pub fn place(&self) -> (Duration, Point) {
+        (self.first_at, self.point)
+    }
+}
+
 impl Line {
     /// Runs the plan and listens.
     ///

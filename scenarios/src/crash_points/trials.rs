@@ -77,7 +77,9 @@ impl<'a> Trials<'a> {
         let (outcome, recovery) = match self.fork(candidate, |mut course| {
             let before = Outcome::of(&course.world, false, None);
             course.conclude(plan.length);
-            let outcome = Outcome::of(&course.world, false, not_struck(&course.world, candidate.point));
+            let nothing = not_struck(&course.world, candidate.point);
+            let nothing = nothing.or_else(|| not_back(&course.world, candidate.point));
+            let outcome = Outcome::of(&course.world, false, nothing);
             let recovery = recovery(&course.world, candidate.point, &outcome);
             (since(outcome, &before), recovery)
         }) {
@@ -180,6 +182,11 @@ fn not_struck(world: &World, point: Point) -> Option<String> {
     let (broker, last) = (point.broker, point.last());
     let made = world.disk_calls(broker);
     (made < last.call).then(|| format!("{broker} made {made} disk calls and never came to call {}", last.call))
+}
+
+/// Why the broker is not back, if it is not. Unless that breaks a promise, it shows nothing.
+fn not_back(world: &World, point: Point) -> Option<String> {
+    (!world.is_up(point.broker)).then(|| format!("{} did not come back", point.broker))
 }
 
 fn recovery(world: &World, point: Point, outcome: &Outcome) -> Recovery {
