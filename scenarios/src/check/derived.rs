@@ -4,20 +4,18 @@
 //! trace; `crate::audit` reads them from the disk.
 
 use model::log::BatchId;
-use model::names::{BrokerId, EndOffset, LeaderEpoch, Partition};
+use model::names::{BrokerId, EndOffset, LeaderEpoch};
 
 use super::logs::Opened;
+use super::partition::PartitionView;
 use super::storage::DiskView;
 use super::verdicts::Verdicts;
 use crate::guarantee::Guarantee;
 
-/// A log was opened. Only of one that is compacted the first batch may lie above its start.
-pub(crate) fn opened(
-    (partition, broker, compacts): (Partition, BrokerId, bool),
-    log: &Opened<'_>,
-    disk: DiskView,
-    verdicts: &mut Verdicts,
-) {
+/// A log was opened. Only of one that is compacted the first batch may lie above its start. Where a log start has gone back
+/// (L45), the epochs of what had been deleted are forgotten, and nothing brings them back (L53).
+pub(crate) fn opened(view: &PartitionView, broker: BrokerId, log: &Opened<'_>, disk: DiskView, verdicts: &mut Verdicts) {
+    let (partition, compacts, forgotten) = (view.partition, view.promise.compacts, view.released);
     if disk.rotten || disk.syncs_in_vain {
         return;
     }
@@ -29,20 +27,19 @@ pub(crate) fn opened(
             log.start, log.high_watermark, log.recovery_point, log.end
         )
     });
-    let wrong = first_contradiction(log.start, log.end, log.batches, log.epochs);
+    let wrong = first_contradiction((log.start, log.end), log.batches, log.epochs, forgotten);
     verdicts.demand(Guarantee::DerivedState, wrong.is_none(), "epochs-contradict-batches", || {
         format!("{broker} opened {partition} with the leader epochs {:?}: {}", log.epochs, wrong.unwrap_or_default())
     });
 }
 
 /// How leader epochs contradict the batches of a log; nothing if they do not. An epoch without a batch may be on record
-/// (L39), unless batches of another epoch lie where it should. In front of the first epoch on record batches of it, or of
-/// older ones, may lie without a record: the log start has gone back in a crash, and the epochs do not (L45, L53).
+/// (L39), unless batches of another epoch lie where it should. Below `forgotten` nothing at all may be on record.
 pub(crate) fn first_contradiction(
-    start: EndOffset,
-    end: EndOffset,
+    (start, end): (EndOffset, EndOffset),
     batches: &[BatchId],
     epochs: &[(LeaderEpoch, EndOffset)],
+    forgotten: EndOffset,
 ) -> Option<String> {
     if let Some((epoch, since)) = epochs.iter().find(|(_, since)| *since < start || *since > end) {
         return Some(format!("epoch {epoch} begins at {since}, outside of the log"));
@@ -51,14 +48,13 @@ pub(crate) fn first_contradiction(
     let mut entries = epochs.iter().copied().peekable();
     let mut recorded: Option<(LeaderEpoch, EndOffset)> = None;
     let mut latest: Option<LeaderEpoch> = None;
-    let first_on_record = epochs.first().copied();
-    let came_back = |batch: &BatchId| {
-        first_on_record.is_some_and(|(epoch, since)| batch.base.bound() < since && batch.epoch <= epoch)
-    };
-    for batch in batches.iter().filter(|batch| batch.end() > start).skip_while(|batch| came_back(batch)) {
+    for batch in batches.iter().filter(|batch| batch.end() > start) {
         let at = batch.base.bound().max(start);
         while let Some(entry) = entries.next_if(|(_, since)| *since <= at) {
             recorded = Some(entry);
+        }
+        if recorded.is_none() && at < forgotten {
+            continue;
         }
         if recorded.map(|(epoch, _)| epoch) != Some(batch.epoch) {
             let recorded = recorded.map_or("none".to_owned(), |(epoch, _)| epoch.to_string());
@@ -89,7 +85,7 @@ mod tests {
     fn contradicts(start: u64, batches: &[BatchId], epochs: &[(i32, u64)]) -> bool {
         let end = batches.last().map_or(EndOffset(start), |last| last.end());
         let epochs: Vec<_> = epochs.iter().map(|&(epoch, since)| (LeaderEpoch(epoch), EndOffset(since))).collect();
-        first_contradiction(EndOffset(start), end, batches, &epochs).is_some()
+        first_contradiction((EndOffset(start), end), batches, &epochs, EndOffset(2)).is_some()
     }
 
     #[test]
@@ -112,5 +108,12 @@ mod tests {
         );
         assert!(!contradicts(7, &[batch(5, 5, 0)], &[(0, 7)]), "the log begins inside of a batch");
         assert!(contradicts(7, &[batch(5, 5, 0)], &[(0, 5)]), "an epoch begins below the log");
+    }
+
+    #[test]
+    fn what_had_been_deleted_when_it_came_back_may_have_no_epoch() {
+        assert!(!contradicts(0, &[batch(0, 2, 0), batch(2, 5, 0)], &[(0, 2)]), "below 2 it is forgotten");
+        assert!(contradicts(0, &[batch(0, 2, 0), batch(2, 5, 0)], &[(0, 4)]));
+        assert!(contradicts(0, &[batch(0, 2, 1), batch(2, 5, 1)], &[(0, 0)]), "on record, and wrong");
     }
 }

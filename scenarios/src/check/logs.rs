@@ -35,13 +35,14 @@ pub(crate) struct Opened<'a> {
 pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log: &Opened<'_>, verdicts: &mut Verdicts) {
     let disk = DiskView::of(shared, broker);
     let view = &mut shared.partitions[place];
-    let (partition, compacts) = (view.partition, view.promise.compacts);
+    let partition = view.partition;
     let named = view.named.clone();
     let safe = view.replica_agreed(broker);
     retention::reopened(view, log.start);
     compaction::reopened(view, broker, log.batches);
     let was = view.replica(broker).clone();
     let before = view.open(broker, (log.start, log.end), log.batches);
+    derived::opened(view, broker, log, disk, verdicts);
     let agreed = view.replica_agreed(broker);
     let gone = view.committed[..safe].get(agreed).copied();
     let replica = view.replica(broker);
@@ -65,7 +66,6 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     verdicts.demand(Guarantee::LogMatching, increasing, "epoch-cache-out-of-order", || {
         format!("{broker} opened {partition} with the leader epochs {:?}", log.epochs)
     });
-    derived::opened((partition, broker, compacts), log, disk, verdicts);
     let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk };
     storage::reopened(replica, &reopened, verdicts);
     recovery::reopened(replica, &reopened, verdicts);

@@ -4,7 +4,6 @@ use model::names::{BrokerId, ClientId, ControllerId, Node, Partition};
 
 use super::hosts::Condition;
 use super::{Observer, World};
-use crate::disk::SimDisk;
 use crate::fault::Target;
 
 impl<O: Observer> World<O> {
@@ -119,12 +118,6 @@ impl<O: Observer> World<O> {
     #[must_use]
     pub fn disk_calls(&self, node: impl Into<Node>) -> u64 {
         self.index_of(node.into()).map_or(0, |index| self.hosts[index].disk.calls())
-    }
-
-    /// The disk of a node, for whoever looks at it between two steps.
-    #[must_use]
-    pub fn disk(&self, node: impl Into<Node>) -> Option<&SimDisk> {
-        self.index_of(node.into()).map(|index| &self.hosts[index].disk)
     }
 
     /// Whom a role resolves to now; nobody if nobody has it.
