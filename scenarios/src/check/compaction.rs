@@ -18,8 +18,8 @@ use crate::guarantee::Guarantee;
 pub(crate) struct Cleaned<'a> {
     /// By whom.
     pub broker: BrokerId,
-    /// What is not cleaned yet begins here.
-    pub first_dirty: EndOffset,
+    /// The last record of each key was looked for below this bound.
+    pub upto: EndOffset,
     /// What has changed.
     pub batches: &'a [CleanedBatch],
 }
@@ -27,8 +27,8 @@ pub(crate) struct Cleaned<'a> {
 impl<'a> Cleaned<'a> {
     /// Reads it from the event.
     pub(crate) fn of(broker: BrokerId, event: &'a Event) -> Option<Self> {
-        let Event::Cleaned { first_dirty, batches, .. } = event else { return None };
-        Some(Self { broker, first_dirty: *first_dirty, batches })
+        let Event::Cleaned { upto, batches, .. } = event else { return None };
+        Some(Self { broker, upto: *upto, batches })
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn cleaned(
     cleaned: Cleaned<'_>,
     verdicts: &mut Verdicts,
 ) {
-    let Cleaned { broker, batches, first_dirty } = cleaned;
+    let Cleaned { broker, batches, upto } = cleaned;
     let view = &mut shared.partitions[place];
     let (partition, compacts) = (view.partition, view.promise.compacts);
     verdicts.demand(Guarantee::Compaction, compacts, "cleaned-without-policy", || {
@@ -58,9 +58,7 @@ pub(crate) fn cleaned(
     verdicts.demand(Guarantee::Compaction, touched <= high_watermark, "cleaned-above-high-watermark", || {
         format!("{broker} cleaned {partition} up to {touched}, its high watermark is {high_watermark}")
     });
-    // While a cleaning is under way, what it will count as clean is not known yet.
-    let bound = if touched <= first_dirty { first_dirty } else { high_watermark };
-    superseded(view, records, place, (broker, bound), &removed, verdicts);
+    superseded(view, records, place, (broker, upto), &removed, verdicts);
 }
 
 /// A batch that is left is where it was, with fewer records.
@@ -97,8 +95,13 @@ fn superseded(
     let partition = view.partition;
     let upto = bound.min(view.replica(broker).end);
     let last = records.last_of_keys(place, upto.0);
+    let blind = records.last_unknown(place, upto.0);
     for &offset in removed {
         let Some(key) = records.key_at(place, offset) else { continue };
+        // What lies at an offset of which nobody was told yet may be of any key.
+        if blind.is_some_and(|blind| blind > offset) {
+            continue;
+        }
         let is_last = last.get(&key) == Some(&offset);
         verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
             format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")

@@ -364,14 +364,14 @@ fn compacted() -> Play {
     play
 }
 
-fn cleaned(play: &mut Play, broker: BrokerId, first_dirty: u64, batches: &[(BatchId, Option<BatchId>, &[u32])]) {
+fn cleaned(play: &mut Play, broker: BrokerId, upto: u64, batches: &[(BatchId, Option<BatchId>, &[u32])]) {
     let cleaned = |&(before, after, kept): &(BatchId, Option<BatchId>, &[u32])| CleanedBatch {
         before,
         after,
         kept: kept.to_vec(),
     };
-    let (first_dirty, batches) = (EndOffset(first_dirty), batches.iter().map(cleaned).collect());
-    play.note(broker, Event::Cleaned { partition: P, first_dirty, batches });
+    let (upto, batches) = (EndOffset(upto), batches.iter().map(cleaned).collect());
+    play.note(broker, Event::Cleaned { partition: P, upto, batches });
 }
 
 /// b1 has removed the first record, emptied the batch of the second, and rewritten the third.
