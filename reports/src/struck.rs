@@ -297,7 +297,6 @@ fn kind_of(candidate: &Candidate) -> (On, Class) {
     (candidate.point.first.on, candidate.class)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn as_text<S: Serializer>(number: &u128, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(number)
 }

@@ -134,10 +134,10 @@ fn an_order_for_a_call_that_was_made_already_does_nothing() {
 
 #[test]
 fn a_power_cut_leaves_the_legal_state_that_was_named() {
-    // Just before a sync something is pending, so that there is more than one legal state.
+    // Just after an append something is pending, so that there is more than one legal state.
     let calm = world(Vec::new());
-    let syncs = calm.kept_disk_calls(B1).iter().filter(|known| known.call.kind == CallKind::Append);
-    let call = syncs.filter(|known| known.at > calm.begun().unwrap()).last().unwrap().call.number;
+    let mut appends = calm.kept_disk_calls(B1).iter().filter(|known| known.call.kind == CallKind::Append);
+    let call = appends.rfind(|known| known.at > calm.begun().unwrap()).unwrap().call.number;
     let left = |state| {
         let mut world = world(vec![stop(call, Side::After, Stopping::PowerLeaving { state, bound: 8 })]);
         while !world.is_up(B1) {
