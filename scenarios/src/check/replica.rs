@@ -74,8 +74,9 @@ pub(crate) struct LeaderView {
 pub(crate) struct Left {
     /// Whether this process life has opened the log.
     pub opened: bool,
-    /// Whether the log was known before it was opened last.
-    pub reopened: bool,
+    /// Whether this process life has said that it looked at the files, since the process before had not stopped in an orderly
+    /// way.
+    pub looked_at: bool,
     /// Whether nothing befell its disk since it was opened.
     pub intact: bool,
     /// Whether its last process cannot have been about to cut it: whoever dies in the middle of a step has done on disk
@@ -89,7 +90,7 @@ pub(crate) struct Left {
 
 impl Default for Left {
     fn default() -> Self {
-        Self { opened: false, reopened: false, intact: true, uncut: true, wiped: false, opened_at: 0 }
+        Self { opened: false, looked_at: false, intact: true, uncut: true, wiped: false, opened_at: 0 }
     }
 }
 
@@ -212,7 +213,7 @@ impl ReplicaView {
         if self.left.opened {
             self.left.uncut = uncut;
         }
-        self.left.opened = false;
+        (self.left.opened, self.left.looked_at) = (false, false);
         self.role = RoleView::Idle;
         self.epoch = None;
         self.partition_epoch = None;
