@@ -20,7 +20,8 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
     match guarantee {
         Guarantee::NMinusOne => strikes(|fault| matches!(fault, Fault::Destroy(_) | Fault::Wipe(_))),
         Guarantee::PowerLoss => strikes(|fault| {
-            let cut = matches!(fault, Fault::StopAtDiskCall { how: Stopping::Power, .. });
+            let cut =
+                matches!(fault, Fault::StopAtDiskCall { how: Stopping::Power | Stopping::PowerLeaving { .. }, .. });
             cut || matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll)
         }),
         Guarantee::AcksAll | Guarantee::MinIsr | Guarantee::AtLeastOnce => promise.acks == Acks::All,

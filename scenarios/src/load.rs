@@ -81,17 +81,42 @@ impl Carried {
     /// Lets the world go on under the load up to `until` after it began. With it the run is to last `length`, which is
     /// not less.
     pub fn go_on(&mut self, world: &mut World, until: Duration, length: Duration) {
-        let lasts = self.load.ends.unwrap_or(length).min(length);
-        // Up to the end of the slice that was submitted last.
-        world.run_until(self.begun + self.upto.min(until));
-        while self.upto < until {
-            let from = self.upto;
-            self.upto = (from + SLICE).min(length);
-            if from < lasts {
-                self.submit(world, self.upto.min(lasts));
-                self.submit_deletions(world, self.upto.min(lasts));
+        self.go_on_while(world, until, length, |_| true);
+    }
+
+    /// The same, but only as long as `goes_on` says so of the world, which it is asked after every step.
+    pub fn go_on_while(
+        &mut self,
+        world: &mut World,
+        until: Duration,
+        length: Duration,
+        mut goes_on: impl FnMut(&World) -> bool,
+    ) {
+        loop {
+            // Up to the end of the slice that was submitted last.
+            let edge = self.begun + self.upto.min(until);
+            while world.next_at().is_some_and(|next| next <= edge) {
+                world.step();
+                if !goes_on(world) {
+                    return;
+                }
             }
-            world.run_until(self.begun + self.upto.min(until));
+            world.run_until(edge);
+            if self.upto >= until {
+                return;
+            }
+            self.submit_next(world, length);
+        }
+    }
+
+    /// Submits the next slice.
+    fn submit_next(&mut self, world: &mut World, length: Duration) {
+        let lasts = self.load.ends.unwrap_or(length).min(length);
+        let from = self.upto;
+        self.upto = (from + SLICE).min(length);
+        if from < lasts {
+            self.submit(world, self.upto.min(lasts));
+            self.submit_deletions(world, self.upto.min(lasts));
         }
     }
 

@@ -233,6 +233,11 @@ impl Course {
         self.carried.go_on(&mut self.world, until, length);
     }
 
+    /// The same, but only as long as `goes_on` says so of the world, which it is asked after every step.
+    pub(crate) fn go_on_while(&mut self, until: Duration, length: Duration, goes_on: impl FnMut(&World) -> bool) {
+        self.carried.go_on_while(&mut self.world, until, length, goes_on);
+    }
+
     /// Goes on to the end of load and storm, and through everything that comes on top.
     pub(crate) fn conclude(&mut self, length: Duration) {
         self.go_on(length, length);

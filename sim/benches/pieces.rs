@@ -64,6 +64,11 @@ fn disk(c: &mut Criterion) {
             full.read(file, nth % BATCHES * 150, 150).expect("read")
         });
     });
+    c.bench_function("the fates of 12,000 unsynced batches", |b| b.iter(|| full.fates().count()));
+    c.bench_function("200 of the fates of 12,000 unsynced batches", |b| {
+        b.iter(|| full.fates().up_to(200, Dice::new(1)))
+    });
+    c.bench_function("the hash of a disk with 12,000 batches", |b| b.iter(|| full.content_hash()));
     c.bench_function("a fork of a disk with 12,000 batches", |b| b.iter(|| full.clone()));
 }
 

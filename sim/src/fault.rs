@@ -181,6 +181,14 @@ pub enum Stopping {
     Kill,
     /// The power: of what was not synced survives what is drawn for that call and side.
     Power,
+    /// The power, and this is left: one of all legal states, by its number among those that
+    /// [`Fates::up_to`](crate::disk::Fates::up_to) enumerates.
+    PowerLeaving {
+        /// Its number, from 0.
+        state: u32,
+        /// How many are enumerated at most.
+        bound: u32,
+    },
 }
 
 /// A misfortune and its time.
@@ -481,6 +489,7 @@ impl fmt::Display for Stopping {
         f.write_str(match self {
             Self::Kill => "crash",
             Self::Power => "lose power",
+            Self::PowerLeaving { state, .. } => return write!(f, "lose power (legal state {state} is left)"),
         })
     }
 }

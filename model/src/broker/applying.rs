@@ -172,12 +172,14 @@ impl Process {
         obeyed.is_some_and(|obeyed| registration.partition_epoch < obeyed)
     }
 
-    /// Cuts a replica's log; the epoch file follows later (L37, L40), the recovery points at once (L33, L34).
+    /// Cuts a replica's log; the epoch file follows later (L37, L40), the recovery points at once (L33, L34), and so does
+    /// the place up to which it was cleaned if that was cut, too (L84).
     pub(super) fn truncate(&mut self, partition: Partition, cut: EndOffset, step: &mut Step<'_>) -> Result<(), Stop> {
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
-        let from = replica.log.end();
+        let (from, first_dirty) = (replica.log.end(), replica.log.first_dirty());
         replica.log.truncate_to(step.disk, cut, step.now)?;
         let end = replica.log.end();
+        let cleaned_part_was_cut = replica.log.config().compact && replica.log.first_dirty() < first_dirty;
         let high_watermark_fell = replica.adopt_high_watermark(replica.high_watermark);
         let epoch = replica.epoch();
         let latest: Option<LeaderEpoch> = replica.log.last_epoch();
@@ -195,6 +197,9 @@ impl Process {
         }
         if end < from {
             self.write_recovery_points(step)?;
+        }
+        if cleaned_part_was_cut {
+            self.write_cleaner_offsets(step)?;
         }
         Ok(())
     }

@@ -38,4 +38,15 @@ impl Process {
         }
         Ok(())
     }
+
+    /// L77: only of logs that were cleaned.
+    pub(super) fn write_cleaner_offsets(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        if self.observer.has_published() {
+            let logs = self.replicas.values().map(|replica| &replica.log);
+            let cleaned = logs.filter(|log| log.config().compact && log.first_dirty() > log.start());
+            let offsets = cleaned.map(|log| (log.directory(), log.first_dirty()));
+            LogFolder::write_cleaner_offsets(step.disk, offsets, self.own.protocol.storage.replacing)?;
+        }
+        Ok(())
+    }
 }

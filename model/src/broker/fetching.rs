@@ -6,17 +6,13 @@
 use std::collections::BTreeMap;
 
 use super::Process;
-use super::flushing::note_flushed;
 use super::rpc::Outstanding;
 use super::step::Step;
-use crate::event::{Event, StartCause};
-use crate::log::AppendError;
 use crate::machine::{Severed, Stop, Task};
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Node, Partition, Time};
 use crate::wire::{
-    Channel, ConnectionId, DivergingEpoch, Envelope, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest,
-    FetchResponse, Fetcher as Asker, ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, OffsetSpec,
-    Request,
+    Channel, ConnectionId, Envelope, ErrorCode, FetchPartition, FetchRequest, FetchResponse, Fetcher as Asker,
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, OffsetSpec, Request,
 };
 
 /// All fetchers of this broker.
@@ -36,9 +32,9 @@ struct Fetcher {
 
 /// Where the following of one partition stands.
 #[derive(Clone, Copy, Debug)]
-struct Following {
+pub(super) struct Following {
     /// The leader epoch in which it follows.
-    epoch: LeaderEpoch,
+    pub(super) epoch: LeaderEpoch,
     /// Where it fetches next.
     offset: EndOffset,
     /// The epoch of the last record that it has (R35).
@@ -48,7 +44,7 @@ struct Following {
 
 /// What is to be done next for one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Fetch.
     Ready,
     /// Fetch after a while (`replica.fetch.backoff.ms`).
@@ -79,7 +75,7 @@ impl Fetchers {
         self.by_leader.values().filter_map(Fetcher::deadline).min()
     }
 
-    fn following(&mut self, leader: BrokerId, partition: Partition) -> Option<&mut Following> {
+    pub(super) fn following(&mut self, leader: BrokerId, partition: Partition) -> Option<&mut Following> {
         self.by_leader.get_mut(&leader)?.partitions.get_mut(&partition)
     }
 }
@@ -215,7 +211,7 @@ impl Process {
             let Some(following) = self.fetchers.following(leader, partition) else { continue };
             if following.offset == offset && following.is_ready(step.now) {
                 following.stage = Stage::Ready;
-                self.process(leader, part, epoch, step)?;
+                self.take_answer(leader, part, epoch, step)?;
             }
         }
         self.schedule_fetch(leader, step);
@@ -286,150 +282,8 @@ impl Process {
         }
     }
 
-    /// One partition's answer (R36a, R36b).
-    fn process(
-        &mut self,
-        leader: BrokerId,
-        part: FetchPartitionResponse,
-        asked_in: LeaderEpoch,
-        step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
-        let partition = part.partition;
-        match part.error {
-            ErrorCode::None => match part.diverging_epoch {
-                Some(shared) => self.diverge(leader, partition, shared, step),
-                None => self.take_records(leader, part, asked_in, step),
-            },
-            ErrorCode::OffsetOutOfRange => {
-                self.set_stage(leader, partition, Stage::OutOfRange);
-                Ok(())
-            }
-            ErrorCode::FencedLeaderEpoch => {
-                // This broker is behind. If it still is, only metadata can help.
-                let same =
-                    self.fetchers.following(leader, partition).is_some_and(|following| following.epoch == asked_in);
-                if same {
-                    self.set_stage(leader, partition, Stage::Failed);
-                } else {
-                    self.delay(leader, partition, step);
-                }
-                Ok(())
-            }
-            _ => {
-                self.delay(leader, partition, step);
-                Ok(())
-            }
-        }
-    }
-
-    /// The logs part: cut, and ask again with what is then the last epoch (R41, R41a). Neither appends nor learns a high
-    /// watermark (KAFKA-14704).
-    fn diverge(
-        &mut self,
-        leader: BrokerId,
-        partition: Partition,
-        shared: DivergingEpoch,
-        step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
-        let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
-        let local = replica.log.end_offset_for(shared.epoch);
-        let cut = self.own.protocol.truncation.cut((shared.epoch, shared.end), local, replica.log.end());
-        let epoch = replica.epoch();
-        step.effects.note(Event::Diverged { partition, epoch, shared: shared.epoch, end: shared.end });
-        self.truncate(partition, cut, step)?;
-        self.resume(leader, partition);
-        Ok(())
-    }
-
-    /// Appends what came, then learns the high watermark and where the log begins (L21-L25).
-    fn take_records(
-        &mut self,
-        leader: BrokerId,
-        part: FetchPartitionResponse,
-        asked_in: LeaderEpoch,
-        step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
-        let partition = part.partition;
-        let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
-        let epoch = replica.epoch();
-        let mut appended_any = false;
-        let mut restarted = None;
-        if !part.records.is_empty() {
-            let recovery_point = replica.log.recovery_point();
-            let replicated = match replica.log.append_as_follower(step.disk, &part.records, asked_in, step.now) {
-                Ok(replicated) => replicated,
-                Err(AppendError::Disk(error)) => return Err(error.into()),
-                Err(AppendError::Corrupt) => {
-                    self.delay(leader, partition, step);
-                    return Ok(());
-                }
-                Err(AppendError::TooLarge | AppendError::Invalid(_) | AppendError::OutOfOrder { .. }) => {
-                    self.set_stage(leader, partition, Stage::Failed);
-                    return Ok(());
-                }
-            };
-            restarted = replicated.restarted;
-            if let Some(start) = restarted {
-                step.effects.note(Event::Restarted { partition, epoch, start });
-                replica.adopt_high_watermark(replica.high_watermark);
-            }
-            appended_any = !replicated.ids.is_empty();
-            for batch in replicated.ids {
-                step.effects.note(Event::AppendedAsFollower { partition, epoch, batch });
-            }
-            note_flushed(replica, recovery_point, step);
-            if let Some(upto) = replicated.rolled {
-                step.effects.later(Task::Flush { partition, upto });
-            }
-        }
-        if let Some(leaders) = part.high_watermark
-            && replica.adopt_high_watermark(leaders)
-        {
-            let at = replica.high_watermark;
-            step.effects.note(Event::HighWatermark { partition, epoch, at, leads: false });
-        }
-        if let Some(start) = part.log_start.filter(|&start| start > replica.log.start()) {
-            if start > replica.high_watermark {
-                self.set_stage(leader, partition, Stage::Failed);
-                return Ok(());
-            }
-            replica.log.raise_start(start);
-            self.start_moved(partition, StartCause::Leader, step);
-        }
-        if appended_any {
-            self.resume(leader, partition);
-        }
-        if restarted.is_some() {
-            self.write_recovery_points(step)?;
-        }
-        Ok(())
-    }
-
-    /// R43: the offset lies outside of the leader's log.
-    fn fit_into(
-        &mut self,
-        leader: BrokerId,
-        partition: Partition,
-        start: EndOffset,
-        end: EndOffset,
-        step: &mut Step<'_>,
-    ) -> Result<(), Stop> {
-        let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
-        if end < replica.log.end() {
-            self.truncate(partition, end, step)?;
-        } else if start > replica.log.end() {
-            let epoch = replica.epoch();
-            replica.log.truncate_fully_and_start_at(step.disk, start, step.now)?;
-            replica.adopt_high_watermark(start);
-            step.effects.note(Event::Restarted { partition, epoch, start });
-            self.write_recovery_points(step)?;
-        }
-        self.resume(leader, partition);
-        Ok(())
-    }
-
     /// Fetch on from where the log ends now.
-    fn resume(&mut self, leader: BrokerId, partition: Partition) {
+    pub(super) fn resume(&mut self, leader: BrokerId, partition: Partition) {
         let Some(replica) = self.replicas.get(&partition) else { return };
         let (offset, last_epoch) = (replica.log.end(), replica.log.last_epoch());
         if let Some(following) = self.fetchers.following(leader, partition) {
@@ -485,12 +339,12 @@ impl Process {
         }
     }
 
-    fn delay(&mut self, leader: BrokerId, partition: Partition, step: &Step<'_>) {
+    pub(super) fn delay(&mut self, leader: BrokerId, partition: Partition, step: &Step<'_>) {
         let until = step.now + self.own.config.replica_fetch_backoff;
         self.set_stage(leader, partition, Stage::Delayed { until });
     }
 
-    fn set_stage(&mut self, leader: BrokerId, partition: Partition, stage: Stage) {
+    pub(super) fn set_stage(&mut self, leader: BrokerId, partition: Partition, stage: Stage) {
         if let Some(following) = self.fetchers.following(leader, partition) {
             following.stage = stage;
         }

@@ -2,7 +2,7 @@
 //!
 //! Does not know who leads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Process;
@@ -10,7 +10,7 @@ use super::step::Step;
 use crate::event::Event;
 use crate::log::{Loading, Log, LogConfig, LogFolder, Recovery};
 use crate::machine::{Stop, Task};
-use crate::names::{Partition, TopicId};
+use crate::names::{EndOffset, Partition, TopicId};
 use crate::replica::Replica;
 
 impl Process {
@@ -27,8 +27,7 @@ impl Process {
         for partition in mine {
             let directory = self.image.directory(partition).unwrap_or_default();
             if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {
-                let point =
-                    |of: &std::collections::BTreeMap<String, _>| of.get(&directory).copied().unwrap_or_default();
+                let point = |of: &BTreeMap<String, EndOffset>| of.get(&directory).copied().unwrap_or_default();
                 let loading = Loading {
                     clean: self.folder.clean,
                     recovery_point: point(&self.folder.recovery_points),
@@ -55,6 +54,7 @@ impl Process {
             self.own.protocol.storage.replacing,
         )?;
         self.folder.high_watermarks.remove(&directory);
+        self.folder.cleaner_offsets.remove(&directory);
         self.open_log(partition, directory, Loading { clean: true, now: step.now, ..Loading::default() }, step)?;
         Ok(true)
     }
@@ -80,7 +80,10 @@ impl Process {
     ) -> Result<(), Stop> {
         let config = self.log_config(partition);
         let checkpointed = self.folder.high_watermarks.get(&directory).copied().unwrap_or_default();
-        let (log, recovery) = Log::open(step.disk, &directory, config, loading)?;
+        let (mut log, recovery) = Log::open(step.disk, &directory, config, loading)?;
+        if let Some(&cleaned) = self.folder.cleaner_offsets.get(&directory) {
+            log.resume_cleaning_at(cleaned);
+        }
         if recovery.epochs_cut {
             step.effects.later(Task::WriteEpochs { partition, latest: log.last_epoch() });
         }

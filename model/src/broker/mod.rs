@@ -2,8 +2,10 @@
 //!
 //! One process life is a `Process`, made at `Input::Start` from the disk alone and dropped with the process. Each concern
 //! has its own state and its own file: `lifecycle` (who am I to the controller), `observing` and `applying` (what has
-//! been decided), `hosting` (which logs there are), `produce` and `fetch` (serving), `fetching` (following), `proposing`
-//! (changing the ISR), `background` and `flushing` (checkpoints, lag). This room does not know what a fault is, nor who watches.
+//! been decided), `hosting` and `strays` (which logs there are, and which are not), `produce`, `fetch`, `deleting` and
+//! `queries` (serving), `fetching` and `replicating` (following), `proposing` (changing the ISR), `background` (what is
+//! done from time to time: `checkpoints`, `retention`, `flushing`, `cleaning`). This room does not know what a fault is,
+//! nor who watches.
 
 mod applying;
 mod background;
@@ -21,6 +23,7 @@ mod observing;
 mod produce;
 mod proposing;
 mod queries;
+mod replicating;
 mod retention;
 mod rpc;
 mod step;
@@ -32,6 +35,7 @@ mod waiting;
 use std::collections::BTreeMap;
 
 use self::background::Background;
+use self::cleaning::Cleaner;
 use self::connections::Connections;
 use self::fetching::Fetchers;
 use self::lifecycle::Lifecycle;
@@ -82,6 +86,7 @@ struct Process {
     proposals: Proposals,
     background: Background,
     strays: Strays,
+    cleaner: Cleaner,
     /// What would be drawn at random is drawn from here.
     chance: Chance,
     correlations: u64,
@@ -131,6 +136,7 @@ impl Process {
             background: Background::new(chance, step.now, &own.config),
             strays: Strays::left_over(step.disk, step.now + own.config.log_segment_delete_delay)?,
             chance,
+            cleaner: Cleaner::default(),
             own,
             folder,
             observer: Observer::default(),

@@ -75,6 +75,7 @@ impl Process {
         if outdated {
             self.write_recovery_points(step)?;
             self.write_log_starts(step)?;
+            self.write_cleaner_offsets(step)?;
             self.write_high_watermarks(step)?;
         }
         Ok(())

@@ -22,7 +22,7 @@ use super::slices::Slices;
 use super::snapshots::{self, Durability};
 use crate::disk::{Disk, DiskError, FileId};
 use crate::names::{EndOffset, Offset, Time};
-use crate::protocol::{Storage, Trust};
+use crate::protocol::{Seam, Storage, Trust};
 
 /// What is known when a log is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -203,9 +203,17 @@ impl Loader<'_> {
             if let Some(before) = segments.last() {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
-                if scanned && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
-                    self.drop_segments(&bases[index..])?;
-                    break;
+                let synced = if self.loading.clean { EndOffset(u64::MAX) } else { self.loading.recovery_point };
+                match self.storage.trust.seam(before.end(), base, synced, self.compact) {
+                    Seam::FrontDropped => {
+                        self.drop_segments(&bases[index - segments.len()..index])?;
+                        segments.clear();
+                    }
+                    Seam::RestDropped if scanned => {
+                        self.drop_segments(&bases[index..])?;
+                        break;
+                    }
+                    Seam::Kept | Seam::RestDropped => {}
                 }
             }
             let (segment, cut) = self.load_segment(base, scanned)?;
@@ -223,6 +231,7 @@ impl Loader<'_> {
     fn drop_segments(&mut self, bases: &[Offset]) -> Result<(), DiskError> {
         for &base in bases {
             files::discard(self.disk, self.directory, base)?;
+            snapshots::discard(self.disk, self.directory, base.bound())?;
             self.recovery.segments_dropped += 1;
         }
         Ok(())

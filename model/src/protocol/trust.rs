@@ -14,8 +14,20 @@ pub enum Trust {
     /// content leaves a hole, and bytes from before a truncation count as new (L34, L53).
     AnyValidBatch,
     /// Ours: and only batches of the epoch that the leader-epoch checkpoint has for their offset, in segments that go on
-    /// where the one before ended. For that the checkpoint is written with every truncation, not after it (L37).
+    /// where the one before ended. For that the checkpoint is written with every truncation, not after it (L37). Of a
+    /// deletion that was undone in part only the latest run of segments is believed.
     WhatFitsTogether,
+}
+
+/// What is done where two segments do not meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seam {
+    /// Nothing.
+    Kept,
+    /// The segments before it are leftovers of a deletion and go.
+    FrontDropped,
+    /// The segments behind it are leftovers of a truncation, or unsynced, and go.
+    RestDropped,
 }
 
 impl Trust {
@@ -29,13 +41,17 @@ impl Trust {
         }
     }
 
-    /// Whether a segment is kept behind one that ends at `end`; between them something may be `missing` where a log is
-    /// compacted.
+    /// What is done where one segment `ends` and the next one `begins`, in a log of which everything below `synced` was
+    /// synced, names and all. Where it is `compacted`, something may be missing between them.
     #[must_use]
-    pub fn keeps_segment(self, base: Offset, end: EndOffset, missing: bool) -> bool {
+    pub fn seam(self, ends: EndOffset, begins: Offset, synced: EndOffset, compacted: bool) -> Seam {
+        let begins = begins.bound();
         match self {
-            Self::AnyValidBatch => true,
-            Self::WhatFitsTogether => base.bound() == end || (missing && base.bound() > end),
+            Self::AnyValidBatch => Seam::Kept,
+            Self::WhatFitsTogether if begins == ends || (compacted && begins > ends) => Seam::Kept,
+            // No name is lost below the recovery point: what is missing was deleted, and what lies before it has come back.
+            Self::WhatFitsTogether if begins > ends && begins <= synced => Seam::FrontDropped,
+            Self::WhatFitsTogether => Seam::RestDropped,
         }
     }
 
@@ -57,5 +73,24 @@ impl Trust {
             Self::AnyValidBatch => false,
             Self::WhatFitsTogether => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seam(ends: u64, begins: u64, synced: u64, compacted: bool) -> Seam {
+        Trust::WhatFitsTogether.seam(EndOffset(ends), Offset(begins), EndOffset(synced), compacted)
+    }
+
+    #[test]
+    fn what_does_not_fit_goes_and_never_what_is_synced() {
+        assert_eq!(seam(5, 5, 0, false), Seam::Kept);
+        assert_eq!(seam(5, 7, 6, false), Seam::RestDropped, "the segment between them was not synced");
+        assert_eq!(seam(5, 7, 7, false), Seam::FrontDropped, "the segment between them was deleted");
+        assert_eq!(seam(5, 3, 9, false), Seam::RestDropped, "it was cut off and has come back");
+        assert_eq!(seam(5, 7, 0, true), Seam::Kept, "what was between them was cleaned");
+        assert_eq!(Trust::AnyValidBatch.seam(EndOffset(5), Offset(3), EndOffset(0), false), Seam::Kept);
     }
 }

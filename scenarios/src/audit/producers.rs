@@ -48,7 +48,9 @@ pub(super) fn fold(batches: &[Stored]) -> BTreeMap<i64, Writer> {
 /// nothing was deleted from the log's beginning, so nobody is known but from what is there.
 pub(super) fn difference(memory: &Producers, fold: &BTreeMap<i64, Writer>, whole: bool) -> Option<String> {
     for (id, writer) in fold {
-        let Some(known) = memory.get(*id) else { return Some(format!("producer {id} wrote {writer:?} and is not known")) };
+        let Some(known) = memory.get(*id) else {
+            return Some(format!("producer {id} wrote {writer:?} and is not known"));
+        };
         let batches: Vec<(i32, u64)> =
             known.batches().iter().map(|batch| (batch.last_sequence, batch.last_offset.0)).collect();
         let same = known.epoch() == writer.epoch

@@ -50,7 +50,8 @@ impl Bench {
         let batch = batch((producer, *sequence), records, self.now as i64);
         *sequence += records as i32;
         let now = self.time();
-        let appended = self.log.append_as_leader(&mut self.disk, &batch, LeaderEpoch(self.epoch), now).expect("appends");
+        let appended =
+            self.log.append_as_leader(&mut self.disk, &batch, LeaderEpoch(self.epoch), now).expect("appends");
         if let Some(rolled) = appended.rolled {
             self.log.flush(&mut self.disk, rolled, now).expect("syncs");
         }

@@ -145,6 +145,17 @@ impl Line {
         self.calls.iter().flat_map(|call| call.stops().map(|stop| call.candidate(stop))).collect()
     }
 
+    /// The moments just before and just after each sync, as points in which the power is cut.
+    pub(super) fn syncs(&self) -> Vec<Candidate> {
+        let syncs = self.calls.iter().filter(|call| matches!(call.class.call, CallKind::Sync | CallKind::SyncDir));
+        syncs
+            .flat_map(|call| {
+                let sides = [On::Before, On::After];
+                sides.map(|on| call.candidate(Stop { call: call.number, on, how: How::Power }))
+            })
+            .collect()
+    }
+
     /// The candidate that a point without a second stop is.
     ///
     /// # Errors
@@ -166,7 +177,12 @@ impl Line {
         let mut plan = self.plan.clone();
         plan.storm.strikes.extend(self.strikes(candidate));
         let back = back(self.dice(), candidate.point.broker, candidate.point.last());
-        let quarters = (candidate.at + back + TAIL).as_nanos().div_ceil(QUARTER.as_nanos());
+        // What is enumerated is told apart when the logs are open again, which has to be under load.
+        let session = match candidate.point.last().how {
+            How::Leaving { .. } => plan.cluster.settings.controller.broker_session_timeout,
+            How::Kill | How::Power => Duration::ZERO,
+        };
+        let quarters = (candidate.at + back + session + TAIL).as_nanos().div_ceil(QUARTER.as_nanos());
         plan.length = QUARTER * u32::try_from(quarters).unwrap_or(u32::MAX);
         plan
     }
@@ -223,9 +239,10 @@ impl Heard {
     }
 }
 
-/// How long after a stop the process is started again: mostly soon, sometimes after half a second.
+/// How long after a stop the process is started again: mostly soon, sometimes after half a second. The same whatever
+/// stops in a call, so that what is left of a disk is all that differs between two power cuts in it.
 fn back(dice: Dice, broker: BrokerId, stop: Stop) -> Duration {
-    let mut draw = dice.draw(&("crash point", "back", broker, stop.to_string().as_str()));
+    let mut draw = dice.draw(&("crash point", "back", broker, stop.call));
     Duration::from_millis(if draw.gen_bool(0.75) { draw.gen_range(10..100) } else { draw.gen_range(100..600) })
 }
 

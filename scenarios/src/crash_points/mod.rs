@@ -9,6 +9,7 @@
 mod choice;
 mod class;
 mod line;
+mod states;
 mod trials;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ use sim::fault::Stopping;
 pub use choice::{Choice, Stratum, choose};
 pub use class::{Class, PathKind, Phase};
 pub use line::{Candidate, Line, PlanError};
+pub use states::{Boundary, boundaries};
 pub use trials::{Recovery, Trials, Tried};
 
 /// Where a broker is stopped.
@@ -64,8 +66,15 @@ pub enum On {
 pub enum How {
     /// The process: the page cache survives.
     Kill,
-    /// The power.
+    /// The power: what was not synced survives as it is drawn.
     Power,
+    /// The power, and one of the legal states is left: by its number, out of so many at most.
+    Leaving {
+        /// Its number, from 0.
+        state: u32,
+        /// How many are enumerated at most.
+        bound: u32,
+    },
 }
 
 /// What is wrong with the name of a point.
@@ -113,6 +122,7 @@ impl How {
         match self {
             Self::Kill => Stopping::Kill,
             Self::Power => Stopping::Power,
+            Self::Leaving { state, bound } => Stopping::PowerLeaving { state, bound },
         }
     }
 }
@@ -129,10 +139,11 @@ impl fmt::Display for On {
 
 impl fmt::Display for How {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kill => "kill",
-            Self::Power => "power",
-        })
+        match self {
+            Self::Kill => f.write_str("kill"),
+            Self::Power => f.write_str("power"),
+            Self::Leaving { state, bound } => write!(f, "state-{state}-of-{bound}"),
+        }
     }
 }
 
@@ -168,10 +179,17 @@ impl FromStr for Stop {
         let how = match how {
             "kill" => How::Kill,
             "power" => How::Power,
-            other => return Err(format!("`{other}` is neither kill nor power")),
+            other => left(other).ok_or_else(|| format!("`{other}` is none of kill, power, state-N-of-BOUND"))?,
         };
         Ok(Self { call, on, how })
     }
+}
+
+/// `state-3-of-64`.
+fn left(text: &str) -> Option<How> {
+    let (state, bound) = text.strip_prefix("state-")?.split_once("-of-")?;
+    let (state, bound) = (state.parse().ok()?, bound.parse().ok()?);
+    (state < bound).then_some(How::Leaving { state, bound })
 }
 
 impl FromStr for Point {

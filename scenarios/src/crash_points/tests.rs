@@ -67,7 +67,7 @@ fn the_points_named_are_the_points_struck() {
         let begun = trace.iter().find(|fact| matches!(fact.what, What::Chapter(Chapter::Begun))).unwrap().at;
         let ending = match candidate.point.last().how {
             How::Kill => Ending::Crashed,
-            How::Power => Ending::PoweredOff,
+            How::Power | How::Leaving { .. } => Ending::PoweredOff,
         };
         let stops = |fact: &Fact| {
             (fact.node, fact.at) == (Some(candidate.point.broker.into()), begun + candidate.at)
@@ -129,4 +129,30 @@ fn what_was_counted_before_the_fork_is_not_the_points_evidence() {
     for ((_, own), (_, all)) in tried.outcome.exercised.iter().zip(&whole.exercised) {
         assert!(own <= all);
     }
+}
+
+#[test]
+fn zz_states() {
+    let line = line(1);
+    let trials = Trials::of(&line);
+    let all = boundaries(&line);
+    println!("boundaries {}", all.len());
+    let t = std::time::Instant::now();
+    let mut sum = (0, 0);
+    for b in choose(all, 40, Dice::new(1)).chosen {
+        let b = trials.enumerate(&b, 40);
+        sum.0 += b.tried;
+        sum.1 += b.distinct.len();
+        println!(
+            "{} {} legal {} tried {} distinct {} worst {:?} {:?}",
+            b.candidate.point,
+            b.candidate.class,
+            b.legal,
+            b.tried,
+            b.distinct.len(),
+            b.distinct.iter().map(|d| d.recovery).max(),
+            b.distinct.iter().find_map(|d| d.outcome.fingerprint())
+        );
+    }
+    println!("{sum:?} in {:?}", t.elapsed());
 }

@@ -26,7 +26,7 @@ const RECOVERY: Duration = Duration::from_secs(15);
 /// The forks of one run.
 #[derive(Debug)]
 pub struct Trials<'a> {
-    line: &'a Line,
+    pub(super) line: &'a Line,
     /// Copies of the run, each with how far it is.
     courses: Mutex<Vec<(Duration, Course)>>,
 }
@@ -73,20 +73,13 @@ impl<'a> Trials<'a> {
     /// Stops the broker there, and lets the run go on to its end.
     #[must_use]
     pub fn strike(&self, candidate: &Candidate) -> Tried {
-        let plan = self.line.plan_of(candidate);
-        let (outcome, recovery) = match self.fork(candidate, |mut course| {
+        let length = self.line.plan_of(candidate).length;
+        let struck = self.fork(candidate, |mut course| {
             let before = Outcome::of(&course.world, false, None);
-            course.conclude(plan.length);
-            let nothing = not_struck(&course.world, candidate.point);
-            let nothing = nothing.or_else(|| not_back(&course.world, candidate.point));
-            let outcome = Outcome::of(&course.world, false, nothing);
-            let recovery = recovery(&course.world, candidate.point, &outcome);
-            (since(outcome, &before), recovery)
-        }) {
-            Ok(ended) => ended,
-            Err(panicked) => (Outcome::of_panic(panicked), Recovery::NotRecovered),
-        };
-        Tried { candidate: *candidate, plan, outcome, recovery }
+            course.conclude(length);
+            self.judge(candidate, &course, &before)
+        });
+        struck.unwrap_or_else(|panicked| self.panicked(candidate, panicked))
     }
 
     /// Every point in the recovery after this one: at each disk call that the broker makes when it is back, until it serves.
@@ -127,8 +120,28 @@ impl<'a> Trials<'a> {
         })
     }
 
+    /// What is judged of a fork that has been let go on to the end of its plan.
+    pub(super) fn judge(&self, candidate: &Candidate, course: &Course, before: &Outcome) -> Tried {
+        let (world, point) = (&course.world, candidate.point);
+        let nothing = not_struck(world, point).or_else(|| not_back(world, point));
+        let outcome = Outcome::of(world, false, nothing);
+        let recovery = recovery(world, point, &outcome);
+        let plan = self.line.plan_of(candidate);
+        Tried { candidate: *candidate, plan, outcome: since(outcome, before), recovery }
+    }
+
+    /// What is known of a fork that panicked.
+    pub(super) fn panicked(&self, candidate: &Candidate, panicked: Panicked) -> Tried {
+        let (plan, outcome) = (self.line.plan_of(candidate), Outcome::of_panic(panicked));
+        Tried { candidate: *candidate, plan, outcome, recovery: Recovery::NotRecovered }
+    }
+
     /// Lets `on` go on with a fork in which the candidate's stops were ordered.
-    fn fork<T: Send>(&self, candidate: &Candidate, on: impl FnOnce(Course) -> T + Send) -> Result<T, Panicked> {
+    pub(super) fn fork<T: Send>(
+        &self,
+        candidate: &Candidate,
+        on: impl FnOnce(Course) -> T + Send,
+    ) -> Result<T, Panicked> {
         let mut course = self.course_at(self.line.armed_at(candidate))?;
         sim::hermetic(self.line.plan().seed, move || {
             course.world.arm(self.line.strikes(candidate));

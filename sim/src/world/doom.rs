@@ -31,7 +31,7 @@ impl Doom {
     pub(crate) fn ending(&self) -> Ending {
         match self.how {
             Stopping::Kill => Ending::Crashed,
-            Stopping::Power => Ending::PoweredOff,
+            Stopping::Power | Stopping::PowerLeaving { .. } => Ending::PoweredOff,
         }
     }
 }
@@ -69,9 +69,20 @@ impl Host {
     pub(super) fn lose_power(&mut self, dice: Dice, doom: Option<&Doom>) {
         if self.condition != Condition::Off {
             self.power_offs += 1;
-            self.disk.power_off(dice, doom.and_then(|doom| doom.cut).unwrap_or(self.power_offs));
+            match doom.map(|doom| (&doom.how, doom.cut)) {
+                Some((&Stopping::PowerLeaving { state, bound }, _)) => self.leave(dice, state, bound),
+                Some((_, Some(cut))) => drop(self.disk.power_off(dice, cut)),
+                _ => drop(self.disk.power_off(dice, self.power_offs)),
+            }
         }
         self.condition = Condition::Off;
+    }
+
+    /// The power goes, and this one of the legal states is left; the last one if there are not so many.
+    fn leave(&mut self, dice: Dice, state: u32, bound: u32) {
+        let legal = self.disk.fates().up_to(bound as usize, dice).fates;
+        let fate = legal.get(state as usize).or(legal.last()).expect("to keep everything is always legal");
+        self.disk.settle(fate);
     }
 
     fn arm_disk(&mut self) {

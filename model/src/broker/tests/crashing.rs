@@ -9,7 +9,7 @@ use crate::names::{BrokerEpoch, EndOffset};
 use crate::protocol::Protocol;
 use crate::wire::{Channel, ErrorCode, Request};
 
-const SECOND_LIFE: BrokerEpoch = BrokerEpoch(60);
+pub(super) const SECOND_LIFE: BrokerEpoch = BrokerEpoch(60);
 
 /// Syncs with every record, and begins a new segment with every second batch.
 fn restless() -> BrokerConfig {
@@ -22,7 +22,11 @@ fn leader() -> Stage {
 
 /// Has the process die in every call of `act`, in every way; brings the next one up on what is left, and has it judged.
 /// `power`: whether the power goes, too.
-fn in_every_call(prepared: &Stage, act: impl Fn(&mut Stage) -> Result<(), Stop>, judge: impl Fn(&mut Stage, bool)) {
+pub(super) fn in_every_call(
+    prepared: &Stage,
+    act: impl Fn(&mut Stage) -> Result<(), Stop>,
+    judge: impl Fn(&mut Stage, bool),
+) {
     let before = prepared.disk.calls;
     let mut whole = prepared.clone();
     act(&mut whole).expect("nothing dies by itself");

@@ -108,6 +108,22 @@ pub(super) fn batch(values: &[u64]) -> Batch {
     builder.build()
 }
 
+/// A batch of one record with a key, as a client sends it.
+pub(super) fn keyed(key: &str, value: u64) -> Batch {
+    let mut builder = BatchBuilder::new(1_000);
+    builder.push(1_000, Some(key.as_bytes()), Some(&value.to_be_bytes()), &[]);
+    builder.build()
+}
+
+/// A produce of one batch to `P`.
+pub(super) fn produce_batch(acks: Acks, batch: &Batch) -> ProduceRequest {
+    ProduceRequest {
+        acks,
+        timeout: std::time::Duration::from_millis(30_000),
+        partitions: vec![ProducePartition { partition: P, records: batch.bytes().clone() }],
+    }
+}
+
 /// A batch as a leader sends it.
 pub(super) fn stored(base: u64, epoch: i32, values: &[u64]) -> Batch {
     batch(values).stamp(Offset(base), LeaderEpoch(epoch))

@@ -1,5 +1,6 @@
 //! What a broker promises, rule by rule: one broker, or two or three, driven by hand on a disk that forgets.
 
+mod cleaning;
 mod cluster;
 mod crashing;
 mod deleting;

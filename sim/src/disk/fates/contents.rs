@@ -148,7 +148,7 @@ impl Contents {
         let version = self.unsettled.versions.len() - 1;
         let seen = self.unsettled.versions[version].len();
         let boundary = self.boundaries[nth / 2].min(seen);
-        if nth % 2 == 0 {
+        if nth.is_multiple_of(2) {
             return self.of(boundary, |_| self.newest());
         }
         let grown = PageFate::whole(Image::Grown { version, length: boundary });
@@ -278,13 +278,13 @@ impl Images {
     /// Finds which sources have the same first bytes in a sector.
     fn compare(&self, alike: &mut [[u16; SECTORS]], sector: usize, bytes: usize) {
         let from = sector * SECTOR as usize;
-        let mut different: Vec<usize> = Vec::new();
-        for source in 0..self.sources.len() {
-            let own = &self.bytes[source][from..from + bytes];
-            let same = different.iter().find(|other| self.bytes[**other][from..from + bytes] == *own);
-            alike[source][sector] = same.map_or(source, |other| *other) as u16;
+        let mut different: Vec<(usize, &[u8])> = Vec::new();
+        for (source, (alike, image)) in alike.iter_mut().zip(&self.bytes).enumerate() {
+            let own = &image[from..from + bytes];
+            let same = different.iter().find(|(_, other)| *other == own);
+            alike[sector] = same.map_or(source, |(other, _)| *other) as u16;
             if same.is_none() {
-                different.push(source);
+                different.push((source, own));
             }
         }
     }

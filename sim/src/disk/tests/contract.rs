@@ -112,7 +112,7 @@ fn program(nth: u64) -> Vec<Step> {
         let directories = ["t", "u", "v"];
         let (directory, to) =
             (*directories.choose(&mut draw).expect("some"), *directories.choose(&mut draw).expect("some"));
-        steps.push(match draw.gen_range(0..100) {
+        let step = match draw.gen_range(0..100) {
             0..14 => Step::Create(path),
             14..34 => Step::Append(path, draw.gen_range(1..7)),
             34..42 => Step::Truncate(path, *[0, 2, 508, 511, 1023, 4095].choose(&mut draw).expect("some")),
@@ -122,7 +122,12 @@ fn program(nth: u64) -> Vec<Step> {
             70..82 => Step::RenameDir(directory, to),
             82..90 => Step::Remove(path),
             _ => Step::SyncDir(["", "t", "u", "v"][draw.gen_range(0..4)]),
-        });
+        };
+        steps.push(step.clone());
+        if let Step::FailSync(path) = step {
+            // The sync that succeeds is the one to be wary of.
+            steps.extend(draw.gen_bool(0.6).then_some(Step::Sync(path)));
+        }
     }
     steps
 }

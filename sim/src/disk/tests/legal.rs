@@ -181,13 +181,15 @@ impl Legal {
     fn replay(&self, kept: &[bool]) -> BTreeMap<String, usize> {
         let mut places: BTreeMap<usize, Place> = BTreeMap::new();
         let mut called: BTreeMap<usize, String> = BTreeMap::from([(0, String::new())]);
-        for nth in 0..=self.changes.len() {
+        for (nth, (change, is_kept)) in self.changes.iter().zip(kept).enumerate() {
             for (before, (name, at)) in self.made.iter().enumerate() {
                 if *at == nth {
                     called.insert(before + 1, name.clone());
                 }
             }
-            let Some(change) = self.changes.get(nth).filter(|_| kept[nth]) else { continue };
+            if !is_kept {
+                continue;
+            }
             match &change.what {
                 What::Put { file, to, .. } => {
                     places.retain(|_, place| place != to);

@@ -159,7 +159,7 @@ fn slices_are_what_was_appended_and_cost_what_a_read_costs() {
     let middle = disk.read_slices(file, 50, 51).expect("read");
     assert_eq!(middle, [filled(1, 50), filled(2, 1)]);
     assert_eq!(middle[0].as_ptr(), batches[0][50..].as_ptr());
-    assert_eq!(disk.read_slices(file, 3107, 1).expect("read"), [Bytes::new(); 0]);
+    assert!(disk.read_slices(file, 3107, 1).expect("read").is_empty());
     disk.fail_reads(1);
     assert_eq!(disk.read_slices(file, 0, 1), Err(DiskError::Io));
     assert_eq!(disk.calls(), 9);
