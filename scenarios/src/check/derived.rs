@@ -14,7 +14,13 @@ use crate::guarantee::Guarantee;
 
 /// A log was opened. Only of one that is compacted the first batch may lie above its start. Where a log start has gone back
 /// (L45), the epochs of what had been deleted are forgotten, and nothing brings them back (L53).
-pub(crate) fn opened(view: &PartitionView, broker: BrokerId, log: &Opened<'_>, disk: DiskView, verdicts: &mut Verdicts) {
+pub(crate) fn opened(
+    view: &PartitionView,
+    broker: BrokerId,
+    log: &Opened<'_>,
+    disk: DiskView,
+    verdicts: &mut Verdicts,
+) {
     let (partition, compacts, forgotten) = (view.partition, view.promise.compacts, view.released);
     if disk.rotten || disk.syncs_in_vain {
         return;

@@ -39,6 +39,8 @@ fn believed(reopened: &Reopened<'_>, verdicts: &mut Verdicts) {
     let Reopened { broker, partition, was, disk, .. } = *reopened;
     let by_right = was.left.looked_at || disk.stopped_orderly;
     verdicts.demand(Guarantee::Recovery, by_right, "clean-start-after-a-crash", || {
-        format!("{broker} believed its log of {partition} without a look, and the process before was never told to stop")
+        format!(
+            "{broker} believed its log of {partition} without a look, and the process before was never told to stop"
+        )
     });
 }

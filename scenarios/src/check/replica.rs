@@ -4,6 +4,7 @@
 
 use model::log::BatchId;
 use model::names::{BrokerId, EndOffset, LeaderEpoch, Offset, PartitionEpoch};
+use sim::fact::Moment;
 
 /// One replica.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct ReplicaView {
     pub start: EndOffset,
     /// The highest log start offset that it ever had: what it may have told others.
     pub highest_start: EndOffset,
+    /// When the log start offset moved last in this process life.
+    pub start_moved_at: Moment,
     /// Log end offset.
     pub end: EndOffset,
     /// Its high watermark.
@@ -111,6 +114,7 @@ impl ReplicaView {
         self.known = true;
         self.batches = batches;
         self.starts_at(start);
+        self.start_moved_at = Moment::ZERO;
         self.end = end;
         self.agreed = 0;
         self.first_segment = None;
@@ -136,6 +140,7 @@ impl ReplicaView {
         }
         self.end = end;
         self.start = self.start.min(end);
+        self.first_segment = self.first_segment.filter(|first| first.bound() <= end);
         self.flushed = self.flushed.min(end);
         self.agreed = self.agreed.min(self.batches.len());
     }

@@ -43,7 +43,9 @@ fn recovered(fact: &Fact, wanted: impl Fn(&Recovery) -> bool) -> bool {
 #[test]
 fn committed_records_survive_a_torn_tail() {
     scenario(cluster(), |w| strike_each_in_turn(w, Fault::PowerOff))
-        .sometimes("something behind the last good batch was cut off", |fact| recovered(fact, |found| found.bytes_cut > 0));
+        .sometimes("something behind the last good batch was cut off", |fact| {
+            recovered(fact, |found| found.bytes_cut > 0)
+        });
 }
 
 #[test]
