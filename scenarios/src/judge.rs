@@ -257,7 +257,7 @@ impl Judge {
         let Self { shared, records, verdicts, .. } = self;
         let Some(place) = event.partition().map(|partition| shared.place(partition)) else { return };
         match event {
-            Event::Recovered { clean, .. } => recovery::recovered(shared, place, broker, *clean, verdicts),
+            Event::Recovered { clean, .. } => recovery::recovered(shared, place, broker, *clean),
             Event::LogStartMoved { start, cause, high_watermark, .. } => {
                 let (start, cause, high_watermark) = (*start, *cause, *high_watermark);
                 let moved = retention::Moved { broker, start, cause, high_watermark };

@@ -4,6 +4,8 @@
 //! Implements G39, L75. A log start that was not written down yet is forgotten by a crash (L45); as long as one of the
 //! replicas has not crashed since, whoever is elected cleanly has it.
 
+use std::time::Duration;
+
 use model::event::Event;
 use model::names::{BrokerId, EndOffset, LeaderEpoch, Offset};
 use model::wire::ErrorCode;
@@ -12,6 +14,9 @@ use super::partition::PartitionView;
 use super::replicas::Replicas;
 use super::verdicts::Verdicts;
 use crate::guarantee::Guarantee;
+
+/// What was found for a fetch before the log start moved may be on its way for so long, behind a disk that stands still.
+const IN_FLIGHT: Duration = Duration::from_secs(30);
 
 /// A leader's answer.
 #[derive(Clone, Copy, Debug)]
@@ -96,12 +101,13 @@ pub(crate) fn served(
     verdicts: &mut Verdicts,
 ) {
     let Some(replica) = view.known(broker) else { return };
-    if replica.start > EndOffset::ZERO {
+    let settled = verdicts.now().since(replica.start_moved_at) >= IN_FLIGHT;
+    if replica.start > EndOffset::ZERO && settled {
         verdicts.demand(Guarantee::DeleteRecords, from.bound() >= replica.start, "served-below-log-start", || {
             format!("{broker} served {} from {from}, and its log begins at {}", view.partition, replica.start)
         });
     }
-    let Some((upto, at)) = view.deleted.filter(|(upto, _)| upto.covers(from)) else { return };
+    let Some((upto, at)) = view.deleted.filter(|(upto, _)| upto.covers(from) && replica.start < *upto) else { return };
     if !view.is_legitimate(broker, epoch) || forgotten(view, at) || view.is_history_broken_at(from) {
         return;
     }

@@ -69,8 +69,7 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk };
     storage::reopened(replica, &reopened, verdicts);
     recovery::reopened(replica, &reopened, verdicts);
-    replica.left =
-        Left { opened: true, reopened: was.known && !was.left.wiped, opened_at: verdicts.fact(), ..Left::default() };
+    replica.left = Left { opened: true, opened_at: verdicts.fact(), ..Left::default() };
     let same = replica.batches.iter().zip(&before).take_while(|(now, before)| now == before).count();
     let others: Vec<BatchId> = replica.batches[same..].to_vec();
     for batch in others {

@@ -2,7 +2,7 @@
 
 use model::config::{Acks, Settings, TopicConfig};
 use model::event::{Event, SeekReason, Value};
-use model::log::BatchId;
+use model::log::{BatchId, Recovery};
 use model::metadata::{MetadataRecord, PartitionRegistration, RecoveryState};
 use model::names::{
     BrokerEpoch, BrokerId, ClientId, ControllerId, EndOffset, Incarnation, LeaderEpoch, Node, Offset, Partition,
@@ -290,16 +290,22 @@ impl Play {
 
     /// A broker starts again, opens what is left, and is registered, which costs it its seats.
     pub(crate) fn returns(&mut self, broker: BrokerId, batches: &[BatchId]) {
-        self.say(broker, What::Started { life: 2 });
+        self.starts_again(broker);
         self.opened(broker, batches);
         self.loses_its_seats(broker);
     }
 
     /// The same with a log between these bounds.
     pub(crate) fn returns_between(&mut self, broker: BrokerId, bounds: (u64, u64), batches: &[BatchId]) {
-        self.say(broker, What::Started { life: 2 });
+        self.starts_again(broker);
         self.opened_between(broker, bounds, batches);
         self.loses_its_seats(broker);
+    }
+
+    /// A process starts, and looks at the log of [`P`] before it opens it.
+    pub(crate) fn starts_again(&mut self, broker: BrokerId) {
+        self.say(broker, What::Started { life: 2 });
+        self.note(broker, Event::Recovered { partition: P, clean: false, recovery: Recovery::default() });
     }
 
     fn loses_its_seats(&mut self, broker: BrokerId) {
@@ -313,7 +319,7 @@ impl Play {
 
     /// The same, and it keeps its seats.
     pub(crate) fn returns_to_its_seats(&mut self, broker: BrokerId, batches: &[BatchId]) {
-        self.say(broker, What::Started { life: 2 });
+        self.starts_again(broker);
         self.opened(broker, batches);
         self.register(broker);
     }

@@ -8,15 +8,18 @@ use model::names::BrokerId;
 
 use super::replica::ReplicaView;
 use super::replicas::Replicas;
-use super::storage::{DiskView, Reopened};
+use super::storage::Reopened;
 use super::verdicts::Verdicts;
 use crate::guarantee::Guarantee;
 
 /// A log was opened: `replica` has it already.
 pub(crate) fn reopened(replica: &ReplicaView, reopened: &Reopened<'_>, verdicts: &mut Verdicts) {
     let Reopened { broker, partition, was, disk, .. } = *reopened;
-    let nothing_befell_it = was.left.intact && was.left.uncut && !was.left.wiped;
-    if !was.known || !nothing_befell_it || disk.rotten {
+    if !was.known || was.left.wiped {
+        return;
+    }
+    believed(reopened, verdicts);
+    if !was.left.intact || !was.left.uncut || disk.rotten {
         return;
     }
     let missing = reopened.first_missing(replica);
@@ -26,18 +29,18 @@ pub(crate) fn reopened(replica: &ReplicaView, reopened: &Reopened<'_>, verdicts:
     });
 }
 
-/// A start says whether it believed its files without a look.
-pub(crate) fn recovered(shared: &mut Replicas, place: usize, broker: BrokerId, clean: bool, verdicts: &mut Verdicts) {
-    let disk = DiskView::of(shared, broker);
-    let view = &mut shared.partitions[place];
-    let partition = view.partition;
-    let replica = view.replica(broker);
-    let again = if replica.left.opened { replica.left.reopened } else { replica.known && !replica.left.wiped };
-    if again {
-        verdicts.demand(Guarantee::Recovery, !clean || disk.stopped_orderly, "clean-start-after-a-crash", || {
-            format!(
-                "{broker} believed its log of {partition} without a look, and the process before was never told to stop"
-            )
-        });
-    }
+/// A start says that it has looked at its files before it opens a log. One that says nothing believes them.
+pub(crate) fn recovered(shared: &mut Replicas, place: usize, broker: BrokerId, clean: bool) {
+    shared.partitions[place].replica(broker).left.looked_at = !clean;
+}
+
+/// Only what an orderly stop has left is believed without a look (L47).
+fn believed(reopened: &Reopened<'_>, verdicts: &mut Verdicts) {
+    let Reopened { broker, partition, was, disk, .. } = *reopened;
+    let by_right = was.left.looked_at || disk.stopped_orderly;
+    verdicts.demand(Guarantee::Recovery, by_right, "clean-start-after-a-crash", || {
+        format!(
+            "{broker} believed its log of {partition} without a look, and the process before was never told to stop"
+        )
+    });
 }

@@ -4,6 +4,7 @@
 
 use model::log::BatchId;
 use model::names::{BrokerId, EndOffset, LeaderEpoch, Offset, PartitionEpoch};
+use sim::fact::Moment;
 
 /// One replica.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct ReplicaView {
     pub start: EndOffset,
     /// The highest log start offset that it ever had: what it may have told others.
     pub highest_start: EndOffset,
+    /// When the log start offset moved last in this process life.
+    pub start_moved_at: Moment,
     /// Log end offset.
     pub end: EndOffset,
     /// Its high watermark.
@@ -74,8 +77,9 @@ pub(crate) struct LeaderView {
 pub(crate) struct Left {
     /// Whether this process life has opened the log.
     pub opened: bool,
-    /// Whether the log was known before it was opened last.
-    pub reopened: bool,
+    /// Whether this process life has said that it looked at the files, since the process before had not stopped in an orderly
+    /// way.
+    pub looked_at: bool,
     /// Whether nothing befell its disk since it was opened.
     pub intact: bool,
     /// Whether its last process cannot have been about to cut it: whoever dies in the middle of a step has done on disk
@@ -89,7 +93,7 @@ pub(crate) struct Left {
 
 impl Default for Left {
     fn default() -> Self {
-        Self { opened: false, reopened: false, intact: true, uncut: true, wiped: false, opened_at: 0 }
+        Self { opened: false, looked_at: false, intact: true, uncut: true, wiped: false, opened_at: 0 }
     }
 }
 
@@ -110,6 +114,7 @@ impl ReplicaView {
         self.known = true;
         self.batches = batches;
         self.starts_at(start);
+        self.start_moved_at = Moment::ZERO;
         self.end = end;
         self.agreed = 0;
         self.first_segment = None;
@@ -135,6 +140,7 @@ impl ReplicaView {
         }
         self.end = end;
         self.start = self.start.min(end);
+        self.first_segment = self.first_segment.filter(|first| first.bound() <= end);
         self.flushed = self.flushed.min(end);
         self.agreed = self.agreed.min(self.batches.len());
     }
@@ -212,7 +218,7 @@ impl ReplicaView {
         if self.left.opened {
             self.left.uncut = uncut;
         }
-        self.left.opened = false;
+        (self.left.opened, self.left.looked_at) = (false, false);
         self.role = RoleView::Idle;
         self.epoch = None;
         self.partition_epoch = None;

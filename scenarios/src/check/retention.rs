@@ -84,7 +84,9 @@ pub(crate) fn moved(shared: &mut Replicas, place: usize, moved: Moved, verdicts:
     if by_right && start <= high_watermark && cause != StartCause::Leader {
         view.released = released.max(start);
     }
-    view.replica(broker).starts_at(start);
+    let replica = view.replica(broker);
+    replica.starts_at(start);
+    replica.start_moved_at = verdicts.now();
 }
 
 /// Retention took segments.

@@ -3,15 +3,17 @@
 //! One test demands that every row is caught, and that the latest protocol tells the same stories without harm. A story
 //! is a plain function over a world; it never asks which protocol is spoken.
 
+pub mod storage;
 pub mod stories;
 
 use model::config::Acks;
 use model::protocol::{
-    Acknowledgement, Admission, Election, MinIsr, Muting, Polling, Proposals, Protocol, Resending, Returning,
-    Shrinking, Storage, Truncation, Visibility, Watermark,
+    Acknowledgement, Admission, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling, Proposals, Protocol,
+    Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
 };
 use sim::cluster::Cluster;
 
+use self::storage::*;
 use self::stories::*;
 use crate::World;
 use crate::guarantee::Guarantee;
@@ -206,6 +208,69 @@ pub const ALL: &[KnownBug] = &[
         seeds: 80,
     },
     KnownBug {
+        name: "the marker of a clean shutdown outlives a crash during the next start",
+        source: "before KAFKA-10471 (T16)",
+        protocol: with(Storage { marker: Marker::GoneAfterLoading, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: a_clean_start_is_cut_short,
+        breaks: Guarantee::Recovery,
+        seeds: 3,
+    },
+    KnownBug {
+        name: "a checkpoint takes its name before its bytes are synced",
+        source: "planted (P27)",
+        protocol: with(Storage { replacing: Replacing::RenamedUnsynced, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: the_power_goes_between_many_segments,
+        breaks: Guarantee::Storage,
+        seeds: 20,
+    },
+    KnownBug {
+        name: "the recovery point moves over what was never synced",
+        source: "planted",
+        protocol: with(Storage { flushing: Flushing::Nothing, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: the_power_goes_between_many_segments,
+        breaks: Guarantee::Storage,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "the directory is not synced after a new segment",
+        source: "planted",
+        protocol: with(Storage { flushing: Flushing::FilesAlone, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: the_power_goes_between_many_segments,
+        breaks: Guarantee::Storage,
+        seeds: 20,
+    },
+    KnownBug {
+        name: "recovery keeps a torn batch",
+        source: "planted",
+        protocol: with(Storage { tail: Tail::TornKept, ..Storage::LATEST }),
+        cluster: three_large_records,
+        story: the_power_goes_in_the_middle_of_a_record,
+        breaks: Guarantee::Storage,
+        seeds: 20,
+    },
+    KnownBug {
+        name: "recovery drops the last valid batch",
+        source: "planted (P29)",
+        protocol: with(Storage { tail: Tail::LastValidDropped, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: a_follower_dies_in_the_middle_of_appends,
+        breaks: Guarantee::Recovery,
+        seeds: 20,
+    },
+    KnownBug {
+        name: "a cut leaves the leader-epoch cache as it was",
+        source: "KAFKA-10706 (P23)",
+        protocol: with(Storage { derived: Derived::EpochsLeft, ..Storage::LATEST }),
+        cluster: three,
+        story: a_leader_whose_epoch_nobody_shares_returns,
+        breaks: Guarantee::Progress,
+        seeds: 10,
+    },
+    KnownBug {
         name: "a retried batch is overtaken although only one may be in flight",
         source: "planted",
         protocol: Protocol { muting: Muting::Never, ..Protocol::LATEST },
@@ -243,6 +308,10 @@ pub const ALL: &[KnownBug] = &[
     },
 ];
 
+const fn with(storage: Storage) -> Protocol {
+    Protocol { storage, ..Protocol::LATEST }
+}
+
 fn two() -> Cluster {
     brisk(Cluster::of(2)).min_isr(1)
 }
@@ -261,6 +330,16 @@ fn three_min_isr_2() -> Cluster {
 
 fn three_acks_1() -> Cluster {
     three().acks(Acks::Leader)
+}
+
+/// Every few records a segment is closed and synced; a record has several sectors.
+fn three_small_segments() -> Cluster {
+    three().property("log.segment.bytes", 8_192).payload(900)
+}
+
+/// Hardly a record lies in one page of the disk.
+fn three_large_records() -> Cluster {
+    three().payload(3_000)
 }
 
 /// A registration outlives what takes a while here.

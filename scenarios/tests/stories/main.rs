@@ -11,6 +11,7 @@ mod planted;
 mod power;
 mod recommended;
 mod rolling;
+mod storage;
 mod storms;
 mod transcripts;
 mod unclean;

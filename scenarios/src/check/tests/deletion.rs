@@ -206,6 +206,10 @@ fn retention_takes_old_segments_one_behind_the_other() {
     let mut again = play.clone();
     deleted(&mut again, B1, &[segment(5, 10, DeletionCause::Time)], 2_000);
     again.breaks("retention/not-oldest-first");
+    // Whoever is cut below its first segment begins anew there.
+    play.truncated(B1, -1, 7);
+    deleted(&mut play, B1, &[segment(7, 10, DeletionCause::Time)], 2_000);
+    play.holds();
 }
 
 #[test]
@@ -321,6 +325,10 @@ fn delete_records_is_broken_above_the_high_watermark_and_against_the_policy() {
 #[test]
 fn delete_records_nobody_serves_what_is_deleted() {
     let mut play = deleted_on_request();
+    served(&mut play, B1, 0, 5);
+    // This one was under way when the log start moved.
+    served(&mut play, B1, 0, 4);
+    play.wait(30);
     served(&mut play, B1, 0, 5);
     play.holds();
     served(&mut play, B1, 0, 4);

@@ -77,6 +77,7 @@ fn log_matching_epochs_begin_in_order() {
         let epochs = epochs.iter().map(|&(epoch, start)| (LeaderEpoch(epoch), EndOffset(start))).collect();
         let (start, high_watermark, recovery_point) = Default::default();
         let (end, batches) = (EndOffset(9), Vec::new());
+        play.starts_again(B3);
         let event = Event::Opened { partition: P, start, end, high_watermark, recovery_point, batches, epochs };
         play.note(B3, event);
         play

@@ -3,7 +3,7 @@
 use model::event::Event;
 use model::log::Recovery;
 use model::names::{EndOffset, LeaderEpoch};
-use sim::fact::Ending;
+use sim::fact::{Ending, What};
 use sim::fault::Fault;
 
 use crate::check::play::{B1, B2, B3, P, Play, batch, one};
@@ -19,10 +19,6 @@ fn two_of_three_synced() -> Play {
     }
     play.flushed(B2, 2);
     play
-}
-
-fn recovered(play: &mut Play, clean: bool) {
-    play.note(B2, Event::Recovered { partition: P, clean, recovery: Recovery::default() });
 }
 
 #[test]
@@ -81,6 +77,7 @@ fn storage_the_recovery_point_is_never_ahead_of_what_was_synced() {
     let at = |recovery_point: u64| {
         let mut play = two_of_three_synced();
         play.stopped(B2, Ending::PoweredOff);
+        play.starts_again(B2);
         let batches = vec![one(0, 0, 7), one(1, 0, 8), one(2, 0, 9)];
         let epochs = vec![(LeaderEpoch(0), EndOffset(0))];
         let (start, end, recovery_point) = (EndOffset(0), EndOffset(3), EndOffset(recovery_point));
@@ -99,7 +96,7 @@ fn recovery_a_crash_of_the_process_takes_nothing() {
     let mut broken = play.clone();
     play.returns(B2, &[one(0, 0, 7), one(1, 0, 8), one(2, 0, 9)]);
     play.holds();
-    assert_eq!(play.exercised(Guarantee::Recovery), 1);
+    assert_eq!(play.exercised(Guarantee::Recovery), 2, "that it was looked at, and that nothing is missing");
     broken.returns(B2, &[one(0, 0, 7), one(1, 0, 8)]);
     assert_eq!(broken.broken(), ["recovery/start-lost-what-was-there"]);
 }
@@ -126,20 +123,26 @@ fn recovery_is_broken_by_a_record_that_nobody_wrote() {
 
 #[test]
 fn recovery_only_an_orderly_stop_is_believed() {
-    let mut play = two_of_three_synced();
     let all = [one(0, 0, 7), one(1, 0, 8), one(2, 0, 9)];
-    play.stopped(B2, Ending::Crashed);
-    play.returns(B2, &all);
-    recovered(&mut play, false);
-    play.holds();
-    let mut broken = play.clone();
-    recovered(&mut broken, true);
-    broken.breaks("recovery/clean-start-after-a-crash");
-    play.struck(B2, Fault::Terminate);
-    play.stopped(B2, Ending::Exited);
-    play.returns(B2, &all);
-    recovered(&mut play, true);
-    play.holds();
+    // Without a word a start believes what it finds, and says so if it did something all the same.
+    for says_so in [false, true] {
+        let believes = |play: &mut Play| {
+            play.say(B2, What::Started { life: 2 });
+            if says_so {
+                play.note(B2, Event::Recovered { partition: P, clean: true, recovery: Recovery::default() });
+            }
+            play.opened(B2, &all);
+        };
+        let mut play = two_of_three_synced();
+        let mut broken = play.clone();
+        play.struck(B2, Fault::Terminate);
+        play.stopped(B2, Ending::Exited);
+        believes(&mut play);
+        play.holds();
+        broken.stopped(B2, Ending::Crashed);
+        believes(&mut broken);
+        assert_eq!(broken.broken(), ["recovery/clean-start-after-a-crash"]);
+    }
 }
 
 #[test]
@@ -148,6 +151,7 @@ fn derived_state_the_leader_epochs_are_those_of_the_batches() {
         let mut play = Play::new();
         play.committed(batch(0, 5, 0, 7));
         play.stopped(B2, Ending::Crashed);
+        play.starts_again(B2);
         let (start, end, high_watermark, recovery_point) = (EndOffset(0), EndOffset(5), EndOffset(0), EndOffset(0));
         let batches = vec![batch(0, 5, 0, 7)];
         let epochs = epochs.iter().map(|&(epoch, since)| (LeaderEpoch(epoch), EndOffset(since))).collect();
