@@ -158,7 +158,8 @@ impl Log {
         let batch = bytes.batches().next().and_then(Result::ok);
         let records = batch.iter().flat_map(|batch| batch.records().map_while(Result::ok));
         let visible = records.filter(|record| record.offset.bound() >= self.start && upto.covers(record.offset));
-        let found = |record: Record| Found { offset: record.offset, timestamp: record.timestamp, epoch: entry.id.epoch };
+        let found =
+            |record: Record| Found { offset: record.offset, timestamp: record.timestamp, epoch: entry.id.epoch };
         Ok(visible.map(found).collect())
     }
 }

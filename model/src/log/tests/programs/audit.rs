@@ -99,7 +99,10 @@ fn check_producers(log: &Log, all: &[&Raw], plain: &Plain) {
         let length = (raw.last - raw.base) as u32;
         let place = (entry.epoch(), batch.last_sequence, batch.last_offset.0, batch.offset_delta);
         let expected = (raw.producer_epoch, raw.base_sequence + length as i32, raw.last, length);
-        assert!(place == expected || plain.cleaned_then_cut && place.2 > expected.2, "{id} at {place:?}, not {expected:?}");
+        assert!(
+            place == expected || plain.cleaned_then_cut && place.2 > expected.2,
+            "{id} at {place:?}, not {expected:?}"
+        );
         assert!(plain.cleaned || entry.last_timestamp() == raw.max_timestamp);
     }
     if plain.cleaned_then_cut {
@@ -111,7 +114,9 @@ fn check_producers(log: &Log, all: &[&Raw], plain: &Plain) {
         return;
     }
     let gone = plain.gone.iter().filter(|batch| {
-        !plain.may_forget || last.contains_key(&batch.producer_id()) || log.producers().get(batch.producer_id()).is_some()
+        !plain.may_forget
+            || last.contains_key(&batch.producer_id())
+            || log.producers().get(batch.producer_id()).is_some()
     });
     let mut fold = Producers::default();
     gone.for_each(|batch| fold.update(batch));
@@ -164,7 +169,8 @@ fn parse(file: &[u8]) -> Vec<Raw> {
     let mut position = 0;
     while position < file.len() {
         let rest = &file[position..];
-        let number = |at: usize, size: usize| rest[at..at + size].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let number =
+            |at: usize, size: usize| rest[at..at + size].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         let size = 12 + number(8, 4) as usize;
         assert!(size <= rest.len(), "a torn batch at {position}");
         assert_eq!(number(17, 4) as u32, crc32c::crc32c(&rest[21..size]), "the checksum at {position}");

@@ -17,33 +17,58 @@ use crate::protocol::Storage;
 /// One thing done to a log. Places are per mille of the log, so that they make sense wherever it is.
 #[derive(Clone, Debug)]
 enum Op {
-    Lead { sent: Sent, epochs_on: u8 },
-    Follow { sent: Vec<Sent>, epochs_on: u8 },
+    Lead {
+        sent: Sent,
+        epochs_on: u8,
+    },
+    Follow {
+        sent: Vec<Sent>,
+        epochs_on: u8,
+    },
     AssignEpoch,
-    Truncate { at: u16 },
+    Truncate {
+        at: u16,
+    },
     /// Truncate fully and start there.
-    Restart { at: u16 },
-    RaiseStart { at: u16 },
+    Restart {
+        at: u16,
+    },
+    RaiseStart {
+        at: u16,
+    },
     /// Delete old segments; the high watermark is there.
-    Retain { at: u16 },
+    Retain {
+        at: u16,
+    },
     /// Begin a round of cleaning with the high watermark there, or go on with the one that has begun.
-    Clean { at: u16 },
-    Flush { at: u16 },
+    Clean {
+        at: u16,
+    },
+    Flush {
+        at: u16,
+    },
     FlushIfDue,
     WriteEpochs,
     WriteCheckpoints,
     Sweep,
-    Wait { millis: u16 },
+    Wait {
+        millis: u16,
+    },
     CleanRestart,
     Crash,
     /// Only where a program says so.
-    PowerCut { dice: u64 },
+    PowerCut {
+        dice: u64,
+    },
 }
 
 fn any_sent() -> impl Strategy<Value = Sent> {
     let ahead = prop_oneof![4 => -2..3_i8, 1 => -60..60_i8];
-    (prop::collection::vec(0..12_u8, 1..5), 0..4_u8, ahead)
-        .prop_map(|(keys, producer, ahead)| Sent { keys, producer, ahead })
+    (prop::collection::vec(0..12_u8, 1..5), 0..4_u8, ahead).prop_map(|(keys, producer, ahead)| Sent {
+        keys,
+        producer,
+        ahead,
+    })
 }
 
 fn any_op() -> impl Strategy<Value = Op> {

@@ -134,7 +134,8 @@ impl Plain {
             let value = (*key < 10).then(|| format!("value {}", self.written));
             records.push((timestamp + i64::from(*key), Some(format!("k{}", key % 6)), value));
         }
-        let records: Vec<_> = records.iter().map(|(time, key, value)| (*time, key.as_deref(), value.as_deref())).collect();
+        let records: Vec<_> =
+            records.iter().map(|(time, key, value)| (*time, key.as_deref(), value.as_deref())).collect();
         let producer = (sent.producer > 0).then(|| {
             let (epoch, sequence) = self.numbers.entry(sent.producer).or_default();
             if self.written.is_multiple_of(17) {

@@ -8,8 +8,12 @@ use super::{Op, any_program, any_program_with_cuts, crashes, cuts, steady};
 use crate::protocol::{Derived, Flushing, Replacing, Storage, Tail};
 
 fn is_caught(storage: Storage, programs: impl Strategy<Value = Vec<Op>>, property: impl Fn(Setting, &[Op])) -> bool {
-    let config = ProptestConfig { cases: 400, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
-    let mut runner = TestRunner::new_with_rng(config, proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha));
+    let config =
+        ProptestConfig { cases: 400, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
     let result = runner.run(&programs, |program| {
         property(Setting { storage, compact: false }, &program);
         Ok(())
@@ -43,7 +47,10 @@ fn a_recovery_that_keeps_too_much_or_too_little_is_caught() {
 #[test]
 fn a_recovery_point_over_what_was_never_synced_is_caught() {
     for flushing in [Flushing::Nothing, Flushing::FilesAlone] {
-        assert!(is_caught(Storage { flushing, ..Storage::LATEST }, any_program_with_cuts(60), cuts::run), "{flushing:?}");
+        assert!(
+            is_caught(Storage { flushing, ..Storage::LATEST }, any_program_with_cuts(60), cuts::run),
+            "{flushing:?}"
+        );
     }
 }
 

@@ -67,7 +67,15 @@ pub(super) fn run(setting: Setting, program: &[Op], seed: u64) {
     for op in program {
         world.perform(op).expect("works");
         assert_same(&world);
-        if matches!(op, Op::Truncate { .. } | Op::Restart { .. } | Op::CleanRestart | Op::Crash | Op::Clean { .. } | Op::Retain { .. }) {
+        if matches!(
+            op,
+            Op::Truncate { .. }
+                | Op::Restart { .. }
+                | Op::CleanRestart
+                | Op::Crash
+                | Op::Clean { .. }
+                | Op::Retain { .. }
+        ) {
             audit::check(&world.log, &world.disk, &world.plain);
         }
         for _ in 0..3 {

@@ -7,7 +7,9 @@ use super::super::{DIRECTORY, served};
 use super::plain::{Checkpoints, Plain, Setting, table};
 use super::{Op, audit};
 use crate::disk::DiskError;
-use crate::log::{AppendError, Batch, CleanedBatch, Cleaning, DeletedSegment, DeletionCause, Loading, Log, Progress, Recovery};
+use crate::log::{
+    AppendError, Batch, CleanedBatch, Cleaning, DeletedSegment, DeletionCause, Loading, Log, Progress, Recovery,
+};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
 
 #[derive(Clone)]
@@ -256,14 +258,17 @@ fn limits(plain: &Plain) -> (i64, u64) {
 /// Whether a segment was deleted for a reason that holds.
 fn judge(segment: &DeletedSegment, before: &Plain) -> bool {
     let (too_old, too_much) = limits(before);
-    let mine = before.batches.iter().filter(|batch| {
-        segment.base <= batch.base_offset() && batch.base_offset().bound() < segment.end
-    });
+    let mine = before
+        .batches
+        .iter()
+        .filter(|batch| segment.base <= batch.base_offset() && batch.base_offset().bound() < segment.end);
     let behind = before.batches.iter().filter(|batch| batch.base_offset().bound() >= segment.end);
     match segment.cause {
         DeletionCause::Time => mine.into_iter().all(|batch| batch.max_timestamp() < too_old),
         DeletionCause::Size => behind.map(|batch| batch.size() as u64).sum::<u64>() >= too_much,
-        DeletionCause::StartOffset => segment.end.0 <= before.start.max(segment.base.0) || segment.end.0 <= before.start,
+        DeletionCause::StartOffset => {
+            segment.end.0 <= before.start.max(segment.base.0) || segment.end.0 <= before.start
+        }
     }
 }
 
