@@ -113,6 +113,11 @@ impl Log {
         self.raise_start(self.segments[0].base().bound());
         for segment in gone {
             self.discard(disk, segment.base(), now)?;
+            if self.config.storage.trust.syncs_cuts() {
+                // One after the other: an older segment that came back, with a newer one gone, would leave a hole, at which
+                // recovery would end the log.
+                disk.sync_dir(&self.directory)?;
+            }
         }
         Ok(())
     }
