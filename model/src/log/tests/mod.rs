@@ -3,16 +3,24 @@
 mod appends;
 mod batches;
 mod checkpoints;
+mod cleanings;
 mod compaction;
 pub(crate) mod disk;
 mod epochs;
+mod files;
 mod indexes;
+mod lookups;
 mod producers;
 mod programs;
 mod reads;
 mod recoveries;
+mod retention;
+mod rolls;
 mod snapshots;
+mod start_ups;
 mod truncations;
+
+use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
@@ -30,6 +38,18 @@ pub(in crate::log) fn batch(values: &[&str]) -> Batch {
     let mut builder = BatchBuilder::new(1_000);
     for value in values {
         builder.push(1_000, None, Some(value.as_bytes()), &[]);
+    }
+    builder.build()
+}
+
+/// A batch of records with timestamp, key and value, from nobody or from a producer with id, epoch and first sequence.
+fn batch_of(records: &[(i64, Option<&str>, Option<&str>)], producer: Option<(i64, i16, i32)>) -> Batch {
+    let mut builder = BatchBuilder::new(records[0].0);
+    for (timestamp, key, value) in records {
+        builder.push(*timestamp, key.map(str::as_bytes), value.map(str::as_bytes), &[]);
+    }
+    if let Some((id, epoch, sequence)) = producer {
+        builder.producer(id, epoch, sequence);
     }
     builder.build()
 }
@@ -97,4 +117,18 @@ fn read_all(log: &Log, disk: &mut FakeDisk) -> Vec<Batch> {
             batch
         })
         .collect()
+}
+
+/// The last value of each key, and no key whose last record is a tombstone.
+fn table(batches: &[Batch]) -> BTreeMap<Bytes, Bytes> {
+    let mut table = BTreeMap::new();
+    for record in batches.iter().flat_map(Batch::records) {
+        let record = record.expect("sound");
+        match (record.key, record.value) {
+            (Some(key), Some(value)) => table.insert(key, value),
+            (Some(key), None) => table.remove(&key),
+            (None, _) => None,
+        };
+    }
+    table
 }
