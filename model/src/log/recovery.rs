@@ -228,6 +228,13 @@ impl Loader<'_> {
             if cut {
                 segment.cut_tail(self.disk)?;
             }
+            if self.storage.trust.syncs_cuts() {
+                // What is not believed today must not come back when the epoch that spoke against it has been forgotten.
+                segment.sync_cut(self.disk)?;
+                if !scanned {
+                    segment.sync_changes(self.disk)?;
+                }
+            }
             segments.push(segment);
             if ends_here {
                 break;
@@ -280,7 +287,7 @@ impl Loader<'_> {
             }
             self.recovery.bytes_cut += length - segment.size();
         }
-        if checked {
+        if checked || cut {
             segment.rebuild_indexes(self.disk, self.index_interval)?;
         } else {
             segment.settle_indexes();

@@ -36,6 +36,8 @@ pub(super) struct Segment {
     modified: Time,
     /// It was cut, and the platter may not have seen that.
     cut_unsynced: bool,
+    /// Its indexes were written anew, and the platter may not have seen that.
+    indexes_unsynced: bool,
 }
 
 /// One batch in a segment. Positions and sizes fit 31 bits, as does the whole file.
@@ -97,6 +99,7 @@ impl Segment {
             created: now,
             modified: now,
             cut_unsynced: false,
+            indexes_unsynced: false,
         })
     }
 
@@ -120,6 +123,7 @@ impl Segment {
             created: now,
             modified: now,
             cut_unsynced: false,
+            indexes_unsynced: false,
         }
     }
 
@@ -186,6 +190,7 @@ impl Segment {
         self.times.maybe_push(largest.0, largest.1);
         self.unindexed = self.size() - indexed;
         self.largest = largest;
+        self.indexes_unsynced = true;
         rewrite(disk, self.offsets_file, self.offsets.encode())?;
         rewrite(disk, self.times_file, self.times.encode())
     }
@@ -213,8 +218,13 @@ impl Segment {
         disk.sync(self.log)?;
         disk.sync(self.offsets_file)?;
         disk.sync(self.times_file)?;
-        self.cut_unsynced = false;
+        (self.cut_unsynced, self.indexes_unsynced) = (false, false);
         Ok(())
+    }
+
+    /// Syncs all its files if one of them was cut or written anew and not synced since.
+    pub(super) fn sync_changes(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        if self.cut_unsynced || self.indexes_unsynced { self.sync(disk) } else { Ok(()) }
     }
 
     /// Syncs the `.log` file alone if it was cut and not synced since.
