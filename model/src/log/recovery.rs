@@ -204,8 +204,9 @@ impl Loader<'_> {
             if let Some(before) = segments.last() {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
-                let synced = if self.loading.clean { EndOffset(u64::MAX) } else { self.loading.recovery_point };
-                match self.storage.trust.seam(before.end(), base, synced, self.compact) {
+                let seam = self.storage.trust.seam(before.end(), base, self.loading.recovery_point, self.compact);
+                match seam {
+                    _ if self.loading.clean => {}
                     Seam::FrontDropped => {
                         self.drop_segments(&bases[index - segments.len()..index])?;
                         segments.clear();
