@@ -7,6 +7,7 @@ use model::event::Event;
 use model::log::{BatchId, CleanedBatch};
 use model::names::{BrokerId, EndOffset, Offset};
 
+use super::cleaned::Removal;
 use super::partition::PartitionView;
 use super::records::Records;
 use super::replicas::Replicas;
@@ -18,8 +19,6 @@ use crate::guarantee::Guarantee;
 pub(crate) struct Cleaned<'a> {
     /// By whom.
     pub broker: BrokerId,
-    /// What is not cleaned yet begins here.
-    pub first_dirty: EndOffset,
     /// What has changed.
     pub batches: &'a [CleanedBatch],
 }
@@ -27,8 +26,8 @@ pub(crate) struct Cleaned<'a> {
 impl<'a> Cleaned<'a> {
     /// Reads it from the event.
     pub(crate) fn of(broker: BrokerId, event: &'a Event) -> Option<Self> {
-        let Event::Cleaned { first_dirty, batches, .. } = event else { return None };
-        Some(Self { broker, first_dirty: *first_dirty, batches })
+        let Event::Cleaned { batches, .. } = event else { return None };
+        Some(Self { broker, batches })
     }
 }
 
@@ -40,7 +39,7 @@ pub(crate) fn cleaned(
     cleaned: Cleaned<'_>,
     verdicts: &mut Verdicts,
 ) {
-    let Cleaned { broker, batches, first_dirty } = cleaned;
+    let Cleaned { broker, batches } = cleaned;
     let view = &mut shared.partitions[place];
     let (partition, compacts) = (view.partition, view.promise.compacts);
     verdicts.demand(Guarantee::Compaction, compacts, "cleaned-without-policy", || {
@@ -58,9 +57,7 @@ pub(crate) fn cleaned(
     verdicts.demand(Guarantee::Compaction, touched <= high_watermark, "cleaned-above-high-watermark", || {
         format!("{broker} cleaned {partition} up to {touched}, its high watermark is {high_watermark}")
     });
-    // While a cleaning is under way, what it will count as clean is not known yet.
-    let bound = if touched <= first_dirty { first_dirty } else { high_watermark };
-    superseded(view, records, place, (broker, bound), &removed, verdicts);
+    superseded(view, records, place, broker, &removed, verdicts);
 }
 
 /// A batch that is left is where it was, with fewer records.
@@ -85,24 +82,49 @@ fn gone(batch: BatchId, kept: &[u32]) -> impl Iterator<Item = u64> {
     gone.map(move |delta| batch.base.0 + u64::from(delta))
 }
 
-/// Every record that went has a later one of the same key in the log, below the bound.
+/// Every record that went has a later one of the same key in the log, below the high watermark: how far a cleaning has looked
+/// is not known before it is through. Where it is not known yet which records
+/// follow, that is asked again at the end.
 fn superseded(
     view: &mut PartitionView,
     records: &Records,
     place: usize,
-    (broker, bound): (BrokerId, EndOffset),
+    broker: BrokerId,
     removed: &[u64],
     verdicts: &mut Verdicts,
 ) {
-    let partition = view.partition;
-    let upto = bound.min(view.replica(broker).end);
+    let upto = view.replica(broker).high_watermark;
     let last = records.last_of_keys(place, upto.0);
     for &offset in removed {
         let Some(key) = records.key_at(place, offset) else { continue };
         let is_last = last.get(&key) == Some(&offset);
-        verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
-            format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")
-        });
+        let removal = Removal { broker, offset, upto: upto.0 };
+        if is_last && removal.is_doubtful(records, place) {
+            view.cleaned.doubtful.push(removal);
+        } else {
+            judge(view, removal, is_last, verdicts);
+        }
+    }
+}
+
+fn judge(view: &PartitionView, removal: Removal, is_last: bool, verdicts: &mut Verdicts) {
+    let Removal { broker, offset, upto } = removal;
+    verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
+        let partition = view.partition;
+        format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")
+    });
+}
+
+impl Removal {
+    /// Whether it is not known of all records behind it which they are.
+    fn is_doubtful(self, records: &Records, place: usize) -> bool {
+        (self.offset + 1..self.upto).any(|offset| records.at(place, Offset(offset)).is_none())
+    }
+
+    /// Whether a later record has the same key.
+    fn is_superseded(self, records: &Records, place: usize) -> bool {
+        let key = records.key_at(place, self.offset);
+        (self.offset + 1..self.upto).any(|offset| records.key_at(place, offset) == key)
     }
 }
 
@@ -136,6 +158,12 @@ pub(crate) fn end(
     verdicts: &mut Verdicts,
 ) {
     for (place, view) in shared.partitions.iter().enumerate().filter(|(_, view)| view.promise.compacts) {
+        for &removal in &view.cleaned.doubtful {
+            let is_superseded = removal.is_superseded(records, place);
+            if is_superseded || !removal.is_doubtful(records, place) {
+                judge(view, removal, !is_superseded, verdicts);
+            }
+        }
         let Some(upto) = read_back_upto(place) else { continue };
         for (key, offset) in records.last_of_keys(place, upto.min(view.committed_end()).0) {
             let at = Offset(offset);

@@ -439,9 +439,33 @@ fn compaction_is_broken_by_the_removal_of_a_last_record() {
 }
 
 #[test]
-fn compaction_counts_only_what_lies_below_its_bound() {
+fn compaction_what_follows_may_turn_up_later() {
     let mut play = compacted();
-    cleaned(&mut play, B1, 2, &[(one(1, 0, 7), None, &[])]);
+    // Committed, and its producer has not heard of it yet.
+    for value in [74, 75] {
+        play.sent(value, Some(if value == 74 { 2 } else { 3 }));
+    }
+    play.committed(one(4, 0, 7));
+    let mut broken = play.clone();
+    cleaned(&mut play, B1, 5, &[(one(3, 0, 7), None, &[])]);
+    play.acked(Acks::All, one(4, 0, 7), &[74]);
+    play.chapter(Chapter::Ended);
+    assert!(!play.broken().contains(&"compaction/last-value-of-key-removed".to_owned()));
+    cleaned(&mut broken, B1, 5, &[(one(3, 0, 7), None, &[])]);
+    broken.acked(Acks::All, one(4, 0, 7), &[75]);
+    reads_back_from(&mut broken, 0);
+    broken.chapter(Chapter::Ended);
+    broken.breaks("compaction/last-value-of-key-removed");
+}
+
+#[test]
+fn compaction_counts_only_what_is_committed() {
+    let mut play = compacted();
+    play.sent(80, Some(2));
+    play.left(&[80], 1);
+    play.appended(B1, one(4, 0, 7));
+    play.polled(&[(4, 80)]);
+    cleaned(&mut play, B1, 4, &[(one(3, 0, 7), None, &[])]);
     play.breaks("compaction/last-value-of-key-removed");
 }
 
