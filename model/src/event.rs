@@ -379,8 +379,9 @@ pub enum Event {
     Cleaned {
         /// The partition.
         partition: Partition,
-        /// What is not cleaned yet begins here.
-        first_dirty: EndOffset,
+        /// The bound of the round that this is a part of: the last record of each key was looked for below it, and all of it
+        /// is clean when the last part is done.
+        upto: EndOffset,
         /// Every batch that is not what it was, in order.
         batches: Vec<CleanedBatch>,
     },

@@ -62,6 +62,7 @@ pub(crate) fn report(
         failures,
         inconclusive: findings.inconclusive.clone(),
         crash_points: Vec::new(),
+        crash_states: Vec::new(),
         figures,
     };
     (report, exit)

@@ -36,7 +36,7 @@ pub(crate) const PARTS: [(&str, &str); 4] = [
 ];
 
 const WIDTH: f64 = 880.0;
-const LEFT: f64 = 170.0;
+const LEFT: f64 = 210.0;
 /// Room behind the longest bar for its numbers.
 const RIGHT: f64 = 150.0;
 const TOP: f64 = 112.0;

@@ -4,7 +4,6 @@
 //! follows from the order, whatever the number of jobs.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use model::config::ConfigError;
 use scenarios::catalogue::Scenario;
@@ -58,9 +57,15 @@ pub(crate) struct Struck {
     pub(crate) points: CrashPoints,
     /// Points that were chosen.
     chosen: u64,
-    /// The run that was struck.
-    line: Arc<Line>,
-    order: Order,
+    /// What was struck.
+    pub(crate) striking: Striking,
+}
+
+/// A run that is struck, and on whose order.
+#[derive(Debug)]
+pub(crate) struct Striking {
+    pub(crate) line: Line,
+    pub(crate) order: Order,
 }
 
 impl Order {
@@ -77,7 +82,11 @@ impl Order {
         format!("highwater crash-points {} --seed {} --at {point}", self.scenario.name, self.seed)
     }
 
-    fn line(&self) -> Result<Line, Refusal> {
+    /// The run that is to be struck.
+    ///
+    /// # Errors
+    /// If it shows nothing.
+    pub(crate) fn line(&self) -> Result<Line, Refusal> {
         let refusal = |text: String| Refusal { exit: Exit::Harness, text };
         let plan = self.plan().map_err(|error| refusal(format!("error: --config: {error}")))?;
         Line::of(&plan).map_err(|error| refusal(format!("error: {} seed {}: {error}", self.scenario.name, self.seed)))
@@ -91,7 +100,7 @@ impl Struck {
     }
 }
 
-impl Asked for Struck {
+impl Asked for Striking {
     fn plan(&self, case: &Case) -> Option<Plan> {
         let Some(point) = &case.point else { return Some(self.line.plan().clone()) };
         let candidate = Trials::of(&self.line).find(point.parse().ok()?).ok()?;
@@ -119,13 +128,8 @@ impl Asked for Struck {
 /// # Errors
 /// If the scenario itself shows nothing that could be struck.
 pub(crate) fn strike_all(order: &Order) -> Result<Struck, Refusal> {
-    let line = Arc::new(order.line()?);
-    let mut conducted = Conducted {
-        findings: Findings::new(&[order.scenario], false),
-        canary: find_canary(order.jobs),
-        compared: None,
-        cut_short: None,
-    };
+    let line = order.line()?;
+    let mut conducted = begun(order, line.plan());
     let mut points = CrashPoints {
         scenario: order.scenario.name.to_owned(),
         seed: order.seed,
@@ -136,23 +140,36 @@ pub(crate) fn strike_all(order: &Order) -> Result<Struck, Refusal> {
         outcomes: Default::default(),
         kinds: Vec::new(),
     };
+    let mut chosen = order.points;
+    if conducted.cut_short.is_none() {
+        let trials = Trials::of(&line);
+        let (choice, recoveries) = choose_all(order, &line, &trials);
+        points.recoveries = recoveries;
+        let tally = try_all(order, &trials, &choice, &mut conducted, &mut points);
+        points.outcomes = tally.total();
+        points.kinds = tally.rows(&choice);
+        chosen = choice.chosen.len() as u64;
+        if interrupt::requested() {
+            conducted.cut_short = Some("it was interrupted");
+        }
+    }
+    Ok(Struck { conducted, points, chosen, striking: Striking { line, order: order.clone() } })
+}
+
+/// A campaign of strikes that has begun: with the canary, and the run without a crash.
+pub(crate) fn begun(order: &Order, plan: &Plan) -> Conducted {
+    let mut conducted = Conducted {
+        findings: Findings::new(&[order.scenario], false),
+        canary: find_canary(order.jobs),
+        compared: None,
+        cut_short: None,
+    };
     if conducted.canary.found_by_seed.is_none() && !order.keep_going {
         conducted.cut_short = Some("the canary was not found, so nothing else was run");
-        return Ok(Struck { conducted, points, chosen: order.points, line, order: order.clone() });
+    } else {
+        conducted.findings.add(&Ran::new(0, plan, run(plan)));
     }
-    let plan = line.plan();
-    conducted.findings.add(&Ran::new(0, plan, run(plan)));
-    let trials = Trials::of(&line);
-    let (choice, recoveries) = choose_all(order, &line, &trials);
-    points.recoveries = recoveries;
-    let tally = try_all(order, &trials, &choice, &mut conducted, &mut points);
-    points.outcomes = tally.total();
-    points.kinds = tally.rows(&choice);
-    if interrupt::requested() {
-        conducted.cut_short = Some("it was interrupted");
-    }
-    drop(trials);
-    Ok(Struck { conducted, points, chosen: choice.chosen.len() as u64, line, order: order.clone() })
+    conducted
 }
 
 /// The points to be tried: of the run itself, and of some recoveries after them. Says how many recoveries those were.

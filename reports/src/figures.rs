@@ -14,7 +14,7 @@ use crate::campaign::Order;
 use crate::chart::{self, Cell, Curve, Edge, grouped};
 use crate::findings::Findings;
 use crate::report::Figure;
-use crate::struck::{self, CrashPoints, Outcomes};
+use crate::struck::{self, CrashPoints, CrashStates, Outcomes, StateRow};
 use crate::telling;
 
 /// Curves that can be told apart in one picture; the last one is for all others together.
@@ -57,6 +57,44 @@ pub(crate) fn of_crash_points(points: &CrashPoints) -> Vec<Figure> {
             points.scenario, points.seed
         ),
         svg: bars::bars(&format!("Crash points of {}", points.scenario), &facts, &pairs),
+    }]
+}
+
+/// All pictures of a campaign of crash states.
+pub(crate) fn of_crash_states(states: &CrashStates) -> Vec<Figure> {
+    let mut kinds: Vec<(&str, &str)> = states.kinds.iter().map(|row| (&*row.call, &*row.path)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let bar = |kind: (&str, &str), side: &'static str| {
+        let mut outcomes = Outcomes::default();
+        let mut of = 0;
+        let is = |row: &&StateRow| (&*row.call, &*row.path, &*row.side) == (kind.0, kind.1, side);
+        for row in states.kinds.iter().filter(is) {
+            outcomes.add(&row.outcomes);
+            of += row.states.tried;
+        }
+        Bar { name: side, parts: outcomes.in_order(), of }
+    };
+    let name =
+        |(call, path): (&str, &str)| if path == "directory" { call.to_owned() } else { format!("{call} {path}") };
+    let pair = |kind| Pair { name: name(kind), bars: vec![bar(kind, "before"), bar(kind, "after")] };
+    let pairs: Vec<Pair> = kinds.into_iter().map(pair).collect();
+    let facts = format!(
+        "{} of {} boundaries of syncs, all legal states at {} of them; {} states tried, {} distinct after recovery",
+        grouped(states.boundaries.tried),
+        grouped(states.boundaries.of),
+        grouped(states.exhaustive),
+        grouped(states.states.tried),
+        grouped(states.distinct)
+    );
+    vec![Figure {
+        file: "figures/crash-states.svg".to_owned(),
+        caption: format!(
+            "Legal states of a disk after a power cut just before and just after each sync of the scenario {}, seed {}. A \
+             bar is as long as many states were different after recovery and judged, of so many tried.",
+            states.scenario, states.seed
+        ),
+        svg: bars::bars(&format!("Crash states of {}", states.scenario), &facts, &pairs),
     }]
 }
 

@@ -12,6 +12,7 @@ mod campaign;
 mod chart;
 mod cli;
 mod crash_points;
+mod crash_states;
 mod exit;
 mod figures;
 mod findings;
@@ -32,6 +33,7 @@ mod samples;
 mod scope;
 mod statistics;
 mod struck;
+mod tables;
 mod telling;
 mod timeline;
 mod writing;
@@ -65,6 +67,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::Run(order, out) => writing::run(&order, &out),
         Wish::Replay(wish) => replay::replay(&wish),
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
+        Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
         Wish::List => {
             for scenario in catalogue::ALL {

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::chart::grouped;
 use crate::report::{FailureRow, Report, SMALL_PRINT, Status, percent};
+use crate::tables::{Table, tables};
 
 /// GitHub drops a step summary of more than 1,024 KiB as a whole.
 pub(crate) const SUMMARY_LIMIT: usize = 900 * 1024;
@@ -41,6 +42,7 @@ fn write_report(to: &mut String, report: &Report) -> fmt::Result {
     write_canary(to, report)?;
     write_ledger(to, report)?;
     write_failures(to, &report.failures)?;
+    tables(report).iter().try_for_each(|table| write_table(to, table))?;
     write_scenarios(to, report)?;
     if !report.inconclusive.is_empty() {
         writeln!(to, "## Runs that showed nothing\n")?;
@@ -96,6 +98,20 @@ fn write_failures(to: &mut String, failures: &[FailureRow]) -> fmt::Result {
         writeln!(to, "And {} more kinds of failure, see `failures/`.\n", failures.len() - TOLD)?;
     }
     Ok(())
+}
+
+fn write_table(to: &mut String, table: &Table) -> fmt::Result {
+    writeln!(to, "## {}\n", plain(&table.title))?;
+    for sentence in &table.sentences {
+        writeln!(to, "{}\n", plain(sentence))?;
+    }
+    writeln!(to, "<details><summary>kind by kind</summary>\n\n| {} |", table.head.join(" | "))?;
+    writeln!(to, "|---|{}", "--:|".repeat(table.head.len() - 1))?;
+    for row in &table.rows {
+        let cells: Vec<String> = row.iter().map(|text| cell(text)).collect();
+        writeln!(to, "| {} |", cells.join(" | "))?;
+    }
+    writeln!(to, "\n</details>\n")
 }
 
 fn write_scenarios(to: &mut String, report: &Report) -> fmt::Result {

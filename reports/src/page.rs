@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::chart::grouped;
 use crate::ink;
 use crate::report::{Campaign, FailureRow, Report, Row, SMALL_PRINT, ScenarioRow, Status, percent};
+use crate::tables::{self, Table};
 
 /// Failures that are told in full; all are in `failures/`.
 const TOLD: usize = 20;
@@ -30,6 +31,7 @@ pub(crate) fn page(report: &Report) -> String {
                     @if !report.failures.is_empty() { (failures(&report.failures)) }
                     (ledger(&report.guarantees))
                     (figures(report))
+                    @for table in tables::tables(report) { (tried(&table)) }
                     (scenarios(&report.scenarios))
                     (campaign(report))
                 }
@@ -85,6 +87,7 @@ fn failures(failures: &[FailureRow]) -> Markup {
                         @for (nth, (scenario, seed)) in failure.seen.iter().enumerate() {
                             @if nth > 0 { ", " }
                             (scenario) " seed " (seed)
+                            @if let Some(point) = failure.points.get(nth) { " at " code { (point) } }
                         }
                         @if failure.runs > failure.seen.len() as u64 { ", …" }
                         ". Kept as " a href=(failure.file) { (failure.file) }
@@ -149,6 +152,24 @@ fn figures(report: &Report) -> Markup {
                     (PreEscaped(ink::on_page(&figure.svg)))
                     figcaption { (figure.caption) " " a href=(figure.file) { (figure.file) } }
                 }
+            }
+        }
+    }
+}
+
+fn tried(table: &Table) -> Markup {
+    html! {
+        section {
+            h2 { (table.title) }
+            @for sentence in &table.sentences { p { (sentence) } }
+            details {
+                summary { "kind by kind" }
+                div.wide { table {
+                    thead { tr { @for (at, name) in table.head.iter().enumerate() { th.number[at > 0] { (name) } } } }
+                    tbody { @for row in &table.rows {
+                        tr { @for (at, cell) in row.iter().enumerate() { td.number[at > 0] { (cell) } } }
+                    } }
+                } }
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::struck::CrashPoints;
+use crate::struck::{CrashPoints, CrashStates};
 
 /// The version of `report.json`.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -34,6 +34,9 @@ pub(crate) struct Report {
     /// Where brokers were stopped, if that is what was run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) crash_points: Vec<CrashPoints>,
+    /// Legal states of disks that were tried, if that is what was run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) crash_states: Vec<CrashStates>,
     /// The pictures.
     pub(crate) figures: Vec<Figure>,
 }
@@ -389,6 +392,7 @@ pub(crate) mod samples {
             }],
             inconclusive: vec![],
             crash_points: Vec::new(),
+            crash_states: Vec::new(),
             figures: vec![Figure {
                 file: "figures/cliff.svg".to_owned(),
                 caption: "The cliff.".to_owned(),

@@ -12,10 +12,11 @@ use cpu_time::ProcessTime;
 use serde::Serialize;
 
 use crate::assembling::{self, Planned};
-use crate::campaign::{self, Order};
+use crate::campaign::{self, Conducted, Order};
 use crate::chart::grouped;
 use crate::cli::Refusal;
-use crate::crash_points;
+use crate::crash_points::{self, Striking};
+use crate::crash_states::{self, Chosen};
 use crate::exit::Exit;
 use crate::figures;
 use crate::interrupt;
@@ -23,7 +24,7 @@ use crate::junit;
 use crate::markdown;
 use crate::output::{Draft, OutputError};
 use crate::page;
-use crate::report::{Report, Status, percent};
+use crate::report::{Figure, Report, Status, percent};
 use crate::telling;
 
 /// Failures that are told on the terminal; all are in the report.
@@ -73,24 +74,64 @@ pub(crate) fn crash_points(order: &crash_points::Order, out: &Path) -> Result<Ex
     let (begun, cpu) = (Instant::now(), ProcessTime::now());
     let struck = crash_points::strike_all(order)?;
     let ran = begun.elapsed();
-    let conducted = &struck.conducted;
+    let (planned, line) = (Some(struck.planned()), struck.points.line());
+    let figures = figures::of_crash_points(&struck.points);
+    let (mut report, exit) = of_strikes(&struck.striking, &struck.conducted, planned, figures, &draft)?;
+    report.crash_points.push(struck.points);
+    publish_strikes(draft, &report, &timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed()), &line)?;
+    Ok(exit)
+}
+
+/// Tries the legal states of a scenario's disks, writes the report and says what came of it.
+///
+/// # Errors
+/// As for [`run`].
+pub(crate) fn crash_states(
+    order: &crash_points::Order,
+    chosen: Option<Chosen>,
+    bound: u32,
+    out: &Path,
+) -> Result<Exit, Refusal> {
+    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    interrupt::listen();
+    let (begun, cpu) = (Instant::now(), ProcessTime::now());
+    let enumerated = crash_states::enumerate_all(order, chosen, bound)?;
+    let ran = begun.elapsed();
+    let line = enumerated.states.line();
+    let figures = figures::of_crash_states(&enumerated.states);
+    // How many states are judged is known only when they have recovered.
+    let (mut report, exit) = of_strikes(&enumerated.striking, &enumerated.conducted, None, figures, &draft)?;
+    report.crash_states.push(enumerated.states);
+    publish_strikes(draft, &report, &timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed()), &line)?;
+    Ok(exit)
+}
+
+/// The report on a run that was struck.
+fn of_strikes(
+    striking: &Striking,
+    conducted: &Conducted,
+    planned: Option<u64>,
+    figures: Vec<Figure>,
+    draft: &Draft,
+) -> Result<(Report, Exit), Refusal> {
     let failures =
-        telling::tell(&struck, &conducted.findings, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
+        telling::tell(striking, &conducted.findings, draft).map_err(|error| refusal(Exit::Harness, &error))?;
+    let order = &striking.order;
     let planned = Planned {
         seeds_from: order.seed,
         seeds_to: order.seed.saturating_add(1),
-        runs: Some(struck.planned()),
+        runs: planned,
         properties: order.properties.clone(),
     };
-    let figures = figures::of_crash_points(&struck.points);
-    let (mut report, exit) = assembling::report(&planned, conducted, failures, figures);
-    let line = struck.points.line();
-    report.crash_points.push(struck.points);
-    let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
-    let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
-    println!("{}\n{line}", spoken(&report, &folder));
-    add_to_step_summary(&report);
-    Ok(exit)
+    Ok(assembling::report(&planned, conducted, failures, figures))
+}
+
+/// Puts the report into its place and says what it says; the last line says how much was tried.
+fn publish_strikes(draft: Draft, report: &Report, timing: &Timing, line: &str) -> Result<(), Refusal> {
+    let folder = publish(draft, report, timing).map_err(|error| refusal(Exit::Harness, &error))?;
+    println!("{}\n{line}", spoken(report, &folder));
+    add_to_step_summary(report);
+    Ok(())
 }
 
 fn refusal(exit: Exit, error: &OutputError) -> Refusal {

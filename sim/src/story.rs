@@ -177,8 +177,8 @@ fn say_storage(to: &mut String, event: &Event) -> fmt::Result {
             }
             _ => write!(to, "deleted nothing of {partition}"),
         },
-        Event::Cleaned { partition, first_dirty, batches } => {
-            write!(to, "cleaned {partition} up to {first_dirty}: {} batches are not what they were", batches.len())
+        Event::Cleaned { partition, upto, batches } => {
+            write!(to, "cleaned {partition} up to {upto}: {} batches are not what they were", batches.len())
         }
         Event::DeleteRecordsAnswered { partition, error, .. } => {
             write!(to, "answers a DeleteRecords of {partition}: {}", error.name())

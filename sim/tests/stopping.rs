@@ -131,3 +131,21 @@ fn an_order_for_a_call_that_was_made_already_does_nothing() {
     assert_eq!(lives(&world), []);
     assert_eq!(world.disk_calls(B1), calm.disk_calls(B1));
 }
+
+#[test]
+fn a_power_cut_leaves_the_legal_state_that_was_named() {
+    // Just after an append something is pending, so that there is more than one legal state.
+    let calm = world(Vec::new());
+    let mut appends = calm.kept_disk_calls(B1).iter().filter(|known| known.call.kind == CallKind::Append);
+    let call = appends.rfind(|known| known.at > calm.begun().unwrap()).unwrap().call.number;
+    let left = |state| {
+        let mut world = world(vec![stop(call, Side::After, Stopping::PowerLeaving { state, bound: 8 })]);
+        while !world.is_up(B1) {
+            world.step();
+        }
+        world.disk(B1).unwrap().content_hash()
+    };
+    assert_ne!(left(0), left(1));
+    assert_eq!(left(1), left(1));
+    assert_eq!(left(7), left(1_000_000), "beyond the last is the last");
+}

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::Process;
 use super::step::Step;
 use crate::event::Event;
-use crate::log::{CleanedBatch, Cleaning, Progress};
+use crate::log::{Cleaning, Progress};
 use crate::machine::{Stop, Task};
 use crate::names::Partition;
 
@@ -48,14 +48,15 @@ impl Process {
             return Ok(());
         };
         let Some(replica) = self.replicas.get_mut(&partition) else { return Ok(()) };
+        let upto = cleaning.upto();
         match replica.log.clean_next(step.disk, &mut cleaning, step.now)? {
             Progress::More(batches) => {
                 self.cleaner.under_way = Some((partition, cleaning));
-                self.note_cleaned(partition, batches, step);
+                step.effects.note(Event::Cleaned { partition, upto, batches });
                 step.effects.later(Task::Clean { partition });
             }
             Progress::Done(batches) => {
-                self.note_cleaned(partition, batches, step);
+                step.effects.note(Event::Cleaned { partition, upto, batches });
                 self.write_cleaner_offsets(step)?;
                 self.look_for_dirt(step)?;
             }
@@ -73,10 +74,5 @@ impl Process {
         });
         // Of several the first, whatever the order of the comparison.
         dirty.rev().max_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(partition, _)| partition)
-    }
-
-    fn note_cleaned(&self, partition: Partition, batches: Vec<CleanedBatch>, step: &mut Step<'_>) {
-        let Some(replica) = self.replicas.get(&partition) else { return };
-        step.effects.note(Event::Cleaned { partition, first_dirty: replica.log.first_dirty(), batches });
     }
 }

@@ -52,6 +52,14 @@ pub enum Progress {
     Aborted,
 }
 
+impl Cleaning {
+    /// The last record of each key was looked for below this bound.
+    #[must_use]
+    pub fn upto(&self) -> EndOffset {
+        self.map.end()
+    }
+}
+
 impl Log {
     /// What the cleaner has not looked at yet begins here (L77).
     #[must_use]
@@ -165,7 +173,7 @@ impl Log {
         if cleaning.cuts != self.cuts {
             return Progress::Aborted;
         }
-        self.first_dirty = cleaning.map.end().max(self.start);
+        self.first_dirty = cleaning.upto().max(self.start);
         Progress::Done(changed)
     }
 

@@ -3,7 +3,10 @@
 //! Kafka hands a slice of the file to the network thread. Between the two steps the log may be truncated and written
 //! again, and the reader gets what is there by then (L23, N15). This file must not know who reads.
 
+use std::cmp::Reverse;
+
 use super::log::Log;
+use super::record::Record;
 use super::segment::{Entry, Segment};
 use super::slices::Slices;
 use crate::disk::{Disk, DiskError, FileId};
@@ -108,7 +111,8 @@ impl Log {
                 if !upto.covers(entry.id.base) {
                     return Ok(None);
                 }
-                if let Some(found) = self.first_record(disk, segment, entry, timestamp, upto)? {
+                let records = self.visible_records(disk, segment, entry, upto)?;
+                if let Some(found) = records.into_iter().find(|record| record.timestamp >= timestamp) {
                     return Ok(Some(found));
                 }
             }
@@ -121,28 +125,42 @@ impl Log {
     /// # Errors
     /// As for [`Log::offset_for_timestamp`].
     pub fn max_timestamp(&self, disk: &mut dyn Disk, upto: EndOffset) -> Result<Option<Found>, DiskError> {
-        let entries = self.segments.iter().flat_map(|segment| segment.entries_from(self.start.next()));
-        let visible = entries.take_while(|entry| upto.covers(entry.id.base));
-        match visible.map(Entry::max_timestamp).max() {
-            Some(largest) => self.offset_for_timestamp(disk, largest, upto),
-            None => Ok(None),
+        let from = self.start.next();
+        let entries = self
+            .segments
+            .iter()
+            .flat_map(|segment| segment.entries_from(from).iter().map(move |entry| (segment, entry)));
+        let mut visible: Vec<_> = entries.take_while(|(_, entry)| upto.covers(entry.id.base)).collect();
+        visible.sort_by_key(|(_, entry)| Reverse(entry.max_timestamp()));
+        // Not always in the first of them: the record may lie below the start, or compaction may have taken it.
+        let mut newest: Option<Found> = None;
+        for (segment, entry) in visible {
+            let no_newer = |found: Found| {
+                (entry.max_timestamp(), Reverse(entry.id.base)) <= (found.timestamp, Reverse(found.offset))
+            };
+            if newest.is_some_and(no_newer) {
+                break;
+            }
+            let records = self.visible_records(disk, segment, entry, upto)?;
+            newest = newest.into_iter().chain(records).max_by_key(|found| (found.timestamp, Reverse(found.offset)));
         }
+        Ok(newest)
     }
 
-    fn first_record(
+    fn visible_records(
         &self,
         disk: &mut dyn Disk,
         segment: &Segment,
         entry: &Entry,
-        timestamp: i64,
         upto: EndOffset,
-    ) -> Result<Option<Found>, DiskError> {
+    ) -> Result<Vec<Found>, DiskError> {
         let bytes = Slices::from(segment.read(disk, std::slice::from_ref(entry))?);
         let batch = bytes.batches().next().and_then(Result::ok);
         let records = batch.iter().flat_map(|batch| batch.records().map_while(Result::ok));
         let visible = records.filter(|record| record.offset.bound() >= self.start && upto.covers(record.offset));
-        let found = visible.into_iter().find(|record| record.timestamp >= timestamp);
-        Ok(found.map(|record| Found { offset: record.offset, timestamp: record.timestamp, epoch: entry.id.epoch }))
+        let found =
+            |record: Record| Found { offset: record.offset, timestamp: record.timestamp, epoch: entry.id.epoch };
+        Ok(visible.map(found).collect())
     }
 }
 

@@ -95,6 +95,7 @@ pub(super) fn open(
         for segment in std::mem::take(&mut segments) {
             files::discard(disk, directory, segment.base())?;
         }
+        snapshots::remove_all(disk, directory)?;
         epochs.clear();
         segments.push(Segment::create(disk, directory, loading.log_start.next(), Standing::Live, loading.now)?);
     }
@@ -216,12 +217,19 @@ impl Loader<'_> {
                     Seam::Kept | Seam::RestDropped => {}
                 }
             }
-            let (segment, cut) = self.load_segment(base, scanned)?;
-            segments.push(segment);
+            let (mut segment, cut) = self.load_segment(base, scanned)?;
             // A segment that was believed and turns out not to be readable is recovered by itself (L30); what is cut in the
-            // part that was not believed ends the log (L49, L50).
-            if cut && scanned {
+            // part that was not believed ends the log (L49, L50). What comes behind goes first: a cut without it would be a
+            // hole that nobody notices if the power went now.
+            let ends_here = cut && scanned;
+            if ends_here {
                 self.drop_segments(&bases[index + 1..])?;
+            }
+            if cut {
+                segment.cut_tail(self.disk)?;
+            }
+            segments.push(segment);
+            if ends_here {
                 break;
             }
         }
@@ -234,11 +242,13 @@ impl Loader<'_> {
             snapshots::discard(self.disk, self.directory, base.bound())?;
             self.recovery.segments_dropped += 1;
         }
-        Ok(())
+        let is_to_last = !bases.is_empty() && self.storage.trust.syncs_cuts();
+        if is_to_last { self.disk.sync_dir(self.directory) } else { Ok(()) }
     }
 
-    /// Opens one segment, keeps its batches up to the first that is wrong, and cuts there. Returns whether it cut. A segment
-    /// that is not `scanned` is believed: its batches are only counted, unless an index is missing or malformed (L30).
+    /// Opens one segment and keeps its batches up to the first that is wrong. Returns whether the file is to be cut there. A
+    /// segment that is not `scanned` is believed: its batches are only counted, unless an index is missing or malformed
+    /// (L30).
     fn load_segment(&mut self, base: Offset, scanned: bool) -> Result<(Segment, bool), DiskError> {
         let log = self.disk.open(&self.path(base, Kind::Log))?;
         let length = self.disk.len(log)?;
@@ -269,7 +279,6 @@ impl Loader<'_> {
                 segment.forget_behind(self.storage.tail.kept(segment.entries().len()));
             }
             self.recovery.bytes_cut += length - segment.size();
-            segment.cut_tail(self.disk)?;
         }
         if checked {
             segment.rebuild_indexes(self.disk, self.index_interval)?;

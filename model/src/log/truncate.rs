@@ -67,7 +67,7 @@ impl Log {
             self.discard(disk, active.base(), now)?;
         }
         self.end_at(start);
-        self.start = start;
+        (self.start, self.first_dirty) = (start, start);
         self.epochs.clear();
         self.producers = Producers::default();
         snapshots::remove_all(disk, &self.directory)?;

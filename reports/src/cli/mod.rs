@@ -6,6 +6,7 @@
 mod campaign;
 mod points;
 mod replay;
+mod states;
 #[cfg(test)]
 mod tests;
 
@@ -23,8 +24,10 @@ pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
 use self::replay::ReplayArguments;
 pub(crate) use self::replay::{Replay, Replayed, TraceForm};
+use self::states::StatesArguments;
 use crate::campaign::Order;
 use crate::crash_points;
+use crate::crash_states::Chosen;
 use crate::exit::Exit;
 
 /// What is to be done.
@@ -36,6 +39,8 @@ pub(crate) enum Wish {
     Replay(Replay),
     /// Strike a scenario in its disk calls, and write a report.
     CrashPoints(Box<crash_points::Order>, PathBuf),
+    /// Try the legal states of a scenario's disks at its syncs, or at these, so many of each at most; write a report.
+    CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
     /// Say which scenarios there are.
@@ -72,6 +77,8 @@ enum Command {
     Replay(ReplayArguments),
     /// Run a scenario again and again with one broker killed, or its power cut, in one disk call after another.
     CrashPoints(PointsArguments),
+    /// At each sync of a scenario try every legal state in which a power cut may leave the disk.
+    CrashStates(StatesArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -94,6 +101,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::Run(arguments)) => campaign::run(arguments),
         Some(Command::Replay(arguments)) => replay::replay(arguments),
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
+        Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),
     }
@@ -149,6 +157,14 @@ fn properties(path: &Path) -> Result<Vec<(String, String)>, Refusal> {
     }
     let properties = Properties::parse(&name, &text).map_err(|error| bad(error.to_string()))?;
     Ok(properties.entries.into_iter().map(|entry| (entry.name, entry.value)).collect())
+}
+
+/// A number of something that is counted from 1.
+fn count(option: &str, text: &str, most: u64) -> Result<u64, Refusal> {
+    match text.replace('_', "").parse() {
+        Ok(count) if (1..=most).contains(&count) => Ok(count),
+        _ => Err(usage(&format!("error: --{option}: `{text}` cannot be meant; write a number from 1 to {most}"))),
+    }
 }
 
 fn usage(text: &str) -> Refusal {

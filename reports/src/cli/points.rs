@@ -6,7 +6,7 @@ use clap::Args;
 use scenarios::catalogue;
 use scenarios::crash_points::Point;
 
-use super::{Refusal, TraceForm, Wish, contradicts, jobs, properties, scenario_named, seed, usage};
+use super::{Refusal, TraceForm, Wish, contradicts, count, jobs, properties, scenario_named, seed, usage};
 use crate::crash_points::Order;
 
 /// Crash points if nobody says: what takes well under a minute on two cores.
@@ -16,7 +16,7 @@ const MOST_POINTS: u64 = 10_000_000;
 /// Where their report goes if nobody says.
 const DEFAULT_OUT: &str = "highwater-crash-points";
 /// The seed if nobody says.
-const DEFAULT_SEED: u64 = 1;
+pub(super) const DEFAULT_SEED: u64 = 1;
 
 /// One crash point, to be shown.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub(super) fn points(arguments: PointsArguments) -> Result<Wish, Refusal> {
     let order = Order {
         scenario,
         seed: arguments.seed.as_deref().map_or(Ok(DEFAULT_SEED), seed)?,
-        points: arguments.points.as_deref().map_or(Ok(DEFAULT_POINTS), number_of_points)?,
+        points: arguments.points.as_deref().map_or(Ok(DEFAULT_POINTS), |text| count("points", text, MOST_POINTS))?,
         jobs: jobs(arguments.jobs.as_deref())?,
         properties: arguments.config.as_deref().map(properties).transpose()?.unwrap_or_default(),
         keep_going: arguments.keep_going,
@@ -82,14 +82,5 @@ pub(super) fn points(arguments: PointsArguments) -> Result<Wish, Refusal> {
             Ok(Wish::CrashPoint(Box::new(CrashPoint { order, point, trace, timeline })))
         }
         None => Ok(Wish::CrashPoints(Box::new(order), arguments.out.unwrap_or_else(|| DEFAULT_OUT.into()))),
-    }
-}
-
-fn number_of_points(text: &str) -> Result<u64, Refusal> {
-    match text.replace('_', "").parse() {
-        Ok(points @ 1..=MOST_POINTS) => Ok(points),
-        _ => Err(usage(&format!(
-            "error: --points: `{text}` is not a number of crash points; write a number from 1 to {MOST_POINTS}"
-        ))),
     }
 }

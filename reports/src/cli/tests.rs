@@ -71,6 +71,17 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_can() {
         ("replay --scenario crash --seed 3", "did you mean `crashes`?"),
         ("replay f.json --seed 3", "cannot be used with"),
         ("replay f.json --trace loud", "text"),
+        ("crash-points refrence", "did you mean `reference`?"),
+        ("crash-points --points 0", "from 1 to"),
+        ("crash-points --points many", "from 1 to"),
+        ("crash-points --seed -3", "not a seed"),
+        ("crash-points --at b2:7", "b2:1234:after:power"),
+        ("crash-points --at b2:7:before:kill --points 3", "cannot be used with"),
+        ("crash-points --trace text", "--at"),
+        ("crash-states --bound 0", "from 1 to"),
+        ("crash-states --boundaries -1", "from 1 to"),
+        ("crash-states --at b2", "b1:17:before"),
+        ("crash-states --at b2:7:amid", "b1:17:before"),
     ] {
         let refusal = refused(line);
         assert_eq!(refusal.exit, Exit::Usage, "{line}");
@@ -90,4 +101,17 @@ fn a_property_file_that_is_not_there_is_bad_input() {
     let refusal = refused("run --config nowhere/server.properties");
     assert_eq!(refusal.exit, Exit::BadInput);
     assert!(refusal.text.contains("nowhere/server.properties"), "{}", refusal.text);
+}
+
+#[test]
+fn crash_points_and_states_begin_with_the_scenario_that_is_meant_for_them() {
+    let Ok(Wish::CrashPoints(order, _)) = typed("crash-points") else { panic!() };
+    assert_eq!(order.scenario.name, catalogue::for_crash_points().name);
+    assert!(order.points >= 2_000);
+    let Ok(Wish::CrashPoint(point)) = typed("crash-points reference --seed 3 --at b2:7:after:state-3-of-24") else {
+        panic!()
+    };
+    assert_eq!((point.order.seed, point.point.to_string().as_str()), (3, "b2:7:after:state-3-of-24"));
+    let Ok(Wish::CrashStates(_, chosen, bound, _)) = typed("crash-states --at b1:17:after --bound 7") else { panic!() };
+    assert_eq!((chosen.unwrap().call, bound), (17, 7));
 }

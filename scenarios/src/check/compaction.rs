@@ -19,6 +19,8 @@ use crate::guarantee::Guarantee;
 pub(crate) struct Cleaned<'a> {
     /// By whom.
     pub broker: BrokerId,
+    /// The last record of each key was looked for below this bound.
+    pub upto: EndOffset,
     /// What has changed.
     pub batches: &'a [CleanedBatch],
 }
@@ -26,8 +28,8 @@ pub(crate) struct Cleaned<'a> {
 impl<'a> Cleaned<'a> {
     /// Reads it from the event.
     pub(crate) fn of(broker: BrokerId, event: &'a Event) -> Option<Self> {
-        let Event::Cleaned { batches, .. } = event else { return None };
-        Some(Self { broker, batches })
+        let Event::Cleaned { upto, batches, .. } = event else { return None };
+        Some(Self { broker, upto: *upto, batches })
     }
 }
 
@@ -39,7 +41,7 @@ pub(crate) fn cleaned(
     cleaned: Cleaned<'_>,
     verdicts: &mut Verdicts,
 ) {
-    let Cleaned { broker, batches } = cleaned;
+    let Cleaned { broker, upto, batches } = cleaned;
     let view = &mut shared.partitions[place];
     let (partition, compacts) = (view.partition, view.promise.compacts);
     verdicts.demand(Guarantee::Compaction, compacts, "cleaned-without-policy", || {
@@ -57,7 +59,7 @@ pub(crate) fn cleaned(
     verdicts.demand(Guarantee::Compaction, touched <= high_watermark, "cleaned-above-high-watermark", || {
         format!("{broker} cleaned {partition} up to {touched}, its high watermark is {high_watermark}")
     });
-    superseded(view, records, place, broker, &removed, verdicts);
+    superseded(view, records, place, (broker, upto), &removed, verdicts);
 }
 
 /// A batch that is left is where it was, with fewer records.
@@ -82,18 +84,17 @@ fn gone(batch: BatchId, kept: &[u32]) -> impl Iterator<Item = u64> {
     gone.map(move |delta| batch.base.0 + u64::from(delta))
 }
 
-/// Every record that went has a later one of the same key in the log, below the high watermark: how far a cleaning has looked
-/// is not known before it is through. Where it is not known yet which records
+/// Every record that went has a later one of the same key in the log, below the bound of the round. Where it is not known yet which records
 /// follow, that is asked again at the end.
 fn superseded(
     view: &mut PartitionView,
     records: &Records,
     place: usize,
-    broker: BrokerId,
+    (broker, bound): (BrokerId, EndOffset),
     removed: &[u64],
     verdicts: &mut Verdicts,
 ) {
-    let upto = view.replica(broker).high_watermark;
+    let upto = bound.min(view.replica(broker).end);
     let last = records.last_of_keys(place, upto.0);
     for &offset in removed {
         let Some(key) = records.key_at(place, offset) else { continue };
@@ -107,8 +108,12 @@ fn superseded(
     }
 }
 
+/// Where history was lost, within the contract, nobody can tell any more what lies at which offset.
 fn judge(view: &PartitionView, removal: Removal, is_last: bool, verdicts: &mut Verdicts) {
     let Removal { broker, offset, upto } = removal;
+    if view.history_broken_from.is_some_and(|from| from.0 < upto) {
+        return;
+    }
     verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
         let partition = view.partition;
         format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")

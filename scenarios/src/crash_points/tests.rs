@@ -17,7 +17,8 @@ fn line(seed: u64) -> Line {
 
 #[test]
 fn a_name_is_read_as_it_is_written() {
-    for text in ["b2:1234:after:power", "b1:7:amid:kill", "b3:9:before:power+12:after:kill"] {
+    for text in ["b2:1234:after:power", "b1:7:amid:kill", "b3:9:before:power+12:after:kill", "b1:2:after:state-3-of-16"]
+    {
         assert_eq!(text.parse::<Point>().unwrap().to_string(), text);
     }
     for (text, says) in [
@@ -27,6 +28,7 @@ fn a_name_is_read_as_it_is_written() {
         ("b2:1:before", "2 parts"),
         ("b2:1:during:kill", "`during`"),
         ("b2:1:before:water", "`water`"),
+        ("b2:1:before:state-3-of-3", "state-N-of-BOUND"),
         ("b2:9:before:kill+9:after:kill", "does not come after"),
     ] {
         let error = text.parse::<Point>().unwrap_err().to_string();
@@ -132,27 +134,45 @@ fn what_was_counted_before_the_fork_is_not_the_points_evidence() {
 }
 
 #[test]
-fn zz_states() {
+fn a_legal_state_left_in_a_fork_and_from_the_beginning_is_the_same_run() {
     let line = line(1);
     let trials = Trials::of(&line);
-    let all = boundaries(&line);
-    println!("boundaries {}", all.len());
-    let t = std::time::Instant::now();
-    let mut sum = (0, 0);
-    for b in choose(all, 40, Dice::new(1)).chosen {
-        let b = trials.enumerate(&b, 40);
-        sum.0 += b.tried;
-        sum.1 += b.distinct.len();
-        println!(
-            "{} {} legal {} tried {} distinct {} worst {:?} {:?}",
-            b.candidate.point,
-            b.candidate.class,
-            b.legal,
-            b.tried,
-            b.distinct.len(),
-            b.distinct.iter().map(|d| d.recovery).max(),
-            b.distinct.iter().find_map(|d| d.outcome.fingerprint())
-        );
+    let mut judged = 0;
+    for boundary in choose(boundaries(&line), 6, Dice::new(2)).chosen {
+        let found = trials.enumerate(&boundary, 6);
+        assert!(found.tried <= 6 && u128::from(found.tried) <= found.legal);
+        assert!(!found.distinct.is_empty() && found.distinct.len() as u64 <= found.tried);
+        for tried in found.distinct.iter().rev().take(2) {
+            assert_eq!(tried.outcome.inconclusive, None, "{}", tried.candidate.point);
+            assert_eq!(run(&tried.plan).digest, tried.outcome.digest, "{}", tried.candidate.point);
+            judged += 1;
+        }
     }
-    println!("{sum:?} in {:?}", t.elapsed());
+    assert!(judged > 6);
+}
+
+#[test]
+fn boundaries_with_few_legal_states_are_tried_to_the_last_and_states_that_recover_alike_are_judged_once() {
+    let line = line(1);
+    let trials = Trials::of(&line);
+    let few = choose(boundaries(&line), 40, Dice::new(1)).chosen.into_iter().filter(|boundary| {
+        // What is pending at a start or at the end of an orderly shutdown is little.
+        boundary.class.phase == Phase::StartUp || boundary.class.path == PathKind::Marker
+    });
+    let found: Vec<Boundary> = few.take(6).map(|boundary| trials.enumerate(&boundary, 64)).collect();
+    assert!(found.iter().any(|found| found.legal > 1 && u128::from(found.tried) == found.legal), "{found:?}");
+    assert!(found.iter().any(|found| (found.distinct.len() as u64) < found.tried));
+}
+
+#[test]
+fn a_planted_bug_is_found_in_a_legal_state() {
+    let mut plan = catalogue::named("small-logs").unwrap().plan(1);
+    plan.storm.strikes.clear();
+    plan.length = Duration::from_secs(2);
+    plan.cluster.protocol.truncation = Truncation::HighWatermark;
+    let line = Line::of(&plan).unwrap();
+    let trials = Trials::of(&line);
+    let syncs = choose(boundaries(&line), 20, Dice::new(1)).chosen;
+    let worst = syncs.iter().flat_map(|sync| trials.enumerate(sync, 4).distinct).map(|tried| tried.recovery).max();
+    assert_eq!(worst, Some(Recovery::Violated));
 }

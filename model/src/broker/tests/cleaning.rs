@@ -43,10 +43,10 @@ fn cleaners_turn(stage: &mut Stage) {
     stage.take(Input::Tick);
 }
 
-/// How many batches are not what they were, and up to where the log is clean, of each part.
+/// How many batches are not what they were, and the bound of the round, of each part.
 fn cleaned(stage: &Stage) -> Vec<(usize, u64)> {
     let told = |event: &Event| match event {
-        Event::Cleaned { first_dirty, batches, .. } => Some((batches.len(), first_dirty.0)),
+        Event::Cleaned { upto, batches, .. } => Some((batches.len(), upto.0)),
         _ => None,
     };
     stage.notes.iter().filter_map(told).collect()

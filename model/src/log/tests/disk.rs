@@ -29,6 +29,10 @@ pub(crate) struct FakeDisk {
     pub(crate) journal: Vec<String>,
     pub(crate) calls: u64,
     die_in: Option<(u64, Death)>,
+    fail_in: Option<(u64, DiskError)>,
+    /// How many calls there were that only read.
+    pub(crate) reads: u64,
+    fail_read_in: Option<u64>,
     dead: bool,
     /// What every call that changes something answers, if anything.
     pub(crate) failing: Option<DiskError>,
@@ -53,9 +57,21 @@ impl FakeDisk {
         self.die_in = Some((call, death));
     }
 
-    /// The next process starts. The page cache is still there.
+    /// One call answers with an error. What was to be appended is there by half.
+    pub(crate) fn fail_in(&mut self, call: u64, error: DiskError) {
+        self.fail_in = Some((call, error));
+    }
+
+    /// One call that only reads answers with `EIO`.
+    pub(crate) fn fail_read_in(&mut self, read: u64) {
+        self.fail_read_in = Some(read);
+    }
+
+    /// The next process starts, on a disk that works. The page cache is still there.
     pub(crate) fn restart(&mut self) {
         self.die_in = None;
+        self.fail_in = None;
+        self.fail_read_in = None;
         self.dead = false;
     }
 
@@ -135,11 +151,23 @@ impl FakeDisk {
             }
             return Err(DiskError::Crashed);
         }
+        if let Some((call, error)) = self.fail_in
+            && call == self.calls
+        {
+            // Only an append can be half done.
+            let _ = effect(self, true).map(drop);
+            return Err(error);
+        }
         if let Some(error) = self.failing {
             return Err(error);
         }
         self.journal.push(words());
         effect(self, false)
+    }
+
+    fn read_call(&mut self) -> Result<(), DiskError> {
+        self.reads += 1;
+        if self.fail_read_in == Some(self.reads) { Err(DiskError::Io) } else { Ok(()) }
     }
 
     fn name(&self, file: FileId) -> String {
@@ -175,10 +203,12 @@ impl Disk for FakeDisk {
     }
 
     fn open(&mut self, path: &str) -> Result<FileId, DiskError> {
+        self.read_call()?;
         self.names.get(path).copied().ok_or(DiskError::NotFound)
     }
 
     fn len(&mut self, file: FileId) -> Result<u64, DiskError> {
+        self.read_call()?;
         Ok(self.content_of(file).now.len() as u64)
     }
 
@@ -195,6 +225,7 @@ impl Disk for FakeDisk {
     }
 
     fn read(&mut self, file: FileId, at: u64, length: usize) -> Result<Bytes, DiskError> {
+        self.read_call()?;
         let content = &self.content_of(file).now;
         let from = content.len().min(at as usize);
         let upto = content.len().min(from.saturating_add(length));
@@ -267,6 +298,7 @@ impl Disk for FakeDisk {
     }
 
     fn list(&mut self, directory: &str) -> Result<Vec<String>, DiskError> {
+        self.read_call()?;
         let inside = |path: &&String| directory.is_empty() || is_below(path, directory);
         Ok(self.names.keys().filter(inside).cloned().collect())
     }

@@ -34,6 +34,18 @@ pub(in crate::log) fn batch(values: &[&str]) -> Batch {
     builder.build()
 }
 
+/// A batch of records with timestamp, key and value, from nobody or from a producer with id, epoch and first sequence.
+fn batch_of(records: &[(i64, Option<&str>, Option<&str>)], producer: Option<(i64, i16, i32)>) -> Batch {
+    let mut builder = BatchBuilder::new(records[0].0);
+    for (timestamp, key, value) in records {
+        builder.push(*timestamp, key.map(str::as_bytes), value.map(str::as_bytes), &[]);
+    }
+    if let Some((id, epoch, sequence)) = producer {
+        builder.producer(id, epoch, sequence);
+    }
+    builder.build()
+}
+
 /// A batch as a leader stores it.
 fn stored(base: u64, epoch: i32, values: &[&str]) -> Batch {
     batch(values).stamp(Offset(base), LeaderEpoch(epoch))

@@ -372,14 +372,14 @@ fn compacted() -> Play {
     play
 }
 
-fn cleaned(play: &mut Play, broker: BrokerId, first_dirty: u64, batches: &[(BatchId, Option<BatchId>, &[u32])]) {
+fn cleaned(play: &mut Play, broker: BrokerId, upto: u64, batches: &[(BatchId, Option<BatchId>, &[u32])]) {
     let cleaned = |&(before, after, kept): &(BatchId, Option<BatchId>, &[u32])| CleanedBatch {
         before,
         after,
         kept: kept.to_vec(),
     };
-    let (first_dirty, batches) = (EndOffset(first_dirty), batches.iter().map(cleaned).collect());
-    play.note(broker, Event::Cleaned { partition: P, first_dirty, batches });
+    let (upto, batches) = (EndOffset(upto), batches.iter().map(cleaned).collect());
+    play.note(broker, Event::Cleaned { partition: P, upto, batches });
 }
 
 /// b1 has removed the first record, emptied the batch of the second, and rewritten the third.
@@ -456,6 +456,13 @@ fn compaction_what_follows_may_turn_up_later() {
     reads_back_from(&mut broken, 0);
     broken.chapter(Chapter::Ended);
     broken.breaks("compaction/last-value-of-key-removed");
+}
+
+#[test]
+fn compaction_counts_only_what_lies_below_its_bound() {
+    let mut play = compacted();
+    cleaned(&mut play, B1, 2, &[(one(1, 0, 7), None, &[])]);
+    play.breaks("compaction/last-value-of-key-removed");
 }
 
 #[test]

@@ -34,7 +34,9 @@ pub(super) struct Contents {
     pages: Vec<Page>,
     /// In order: a length, and how many contents have it.
     lengths: Vec<(u64, u128)>,
-    /// Where appends ended that were not synced.
+    /// For each version, the lengths that it had while it grew, in order, but for the last.
+    grown: Vec<Vec<u64>>,
+    /// All of those that may be left.
     boundaries: Vec<u64>,
 }
 
@@ -44,30 +46,28 @@ struct Page {
     start: u64,
     /// Where bytes may be from; the first is the file as it was seen at the end.
     sources: Vec<Image>,
-    /// For each source and sector, the first source that has the same bytes there.
-    alike: Vec<[u16; SECTORS]>,
+    /// For each source, and in it for each sector in 16 bits: the first source that has the same bytes there.
+    alike: Vec<u128>,
     /// What differs, each with what it is told apart by.
     options: Vec<(u128, PageFate)>,
 }
 
 impl Contents {
     pub(super) fn new(unsettled: Unsettled, grain: Grain) -> Self {
-        let boundaries: BTreeSet<u64> = (1..unsettled.versions.len())
-            .flat_map(|version| grown(&unsettled, version))
-            .filter(|boundary| unsettled.lengths.contains(boundary))
-            .collect();
-        let boundaries: Vec<u64> = boundaries.into_iter().collect();
-        let mut contents = Self { unsettled, grain, pages: Vec::new(), lengths: Vec::new(), boundaries };
+        let grown: Vec<Vec<u64>> = (0..unsettled.versions.len()).map(|version| grown(&unsettled, version)).collect();
+        let boundaries: BTreeSet<u64> = grown.iter().flatten().copied().collect();
+        let boundaries = boundaries.into_iter().filter(|end| unsettled.lengths.contains(end)).collect();
+        let mut contents = Self { unsettled, grain, pages: Vec::new(), lengths: Vec::new(), grown, boundaries };
         let mut lengths = contents.marks().into_iter().peekable();
         let mut whole = 1_u128;
         for start in contents.unsettled.pages().map(|page| page * PAGE).collect::<Vec<_>>() {
             while let Some(length) = lengths.next_if(|length| *length <= start) {
                 contents.lengths.push((length, whole));
             }
-            let images = Images::of(&contents.unsettled, start);
+            let images = contents.images(start);
             let page = images.page(grain);
             while let Some(length) = lengths.next_if(|length| *length < start + PAGE) {
-                let options = images.cut(&page, length, grain).options.len() as u128;
+                let options = images.cut(&page, length).count_options(grain);
                 contents.lengths.push((length, whole.saturating_mul(options)));
             }
             whole = whole.saturating_mul(page.options.len() as u128);
@@ -202,9 +202,28 @@ impl Contents {
             if page.start + PAGE <= length {
                 return choose(page);
             }
-            choose(&Images::of(&self.unsettled, page.start).cut(page, length, self.grain))
+            let mut cut = self.images(page.start).cut(page, length);
+            cut.find_options(self.grain);
+            choose(&cut)
         });
         chosen.collect()
+    }
+
+    /// The bytes of a page as each source has them.
+    fn images(&self, start: u64) -> Images {
+        let newest = self.unsettled.versions.len() - 1;
+        let whole = |image| self.unsettled.page(start..start + PAGE, &PageFate::whole(image));
+        let mut sources: Vec<Image> = (0..=newest).rev().map(Image::Version).chain([Image::Zeros]).collect();
+        let mut bytes: Vec<Bytes> = sources.iter().map(|&image| whole(image)).collect();
+        for (version, ends) in self.grown.iter().enumerate() {
+            let first = ends.partition_point(|end| *end <= start);
+            for &length in ends[first..].iter().take_while(|end| **end < start + PAGE) {
+                let there = (length - start) as usize;
+                bytes.push([&bytes[newest - version][..there], &bytes[newest + 1][there..]].concat().into());
+                sources.push(Image::Grown { version, length });
+            }
+        }
+        Images { start, sources, bytes }
     }
 
     /// The lengths that are told apart.
@@ -224,11 +243,11 @@ impl Contents {
     }
 }
 
-/// The lengths that a version had while it grew, but for the last.
-fn grown(unsettled: &Unsettled, version: usize) -> impl Iterator<Item = u64> {
+/// The lengths that a version had while it grew, but for the last. What was synced did not.
+fn grown(unsettled: &Unsettled, version: usize) -> Vec<u64> {
     let (from, to) = (unsettled.grown_from[version], unsettled.versions[version].len());
-    let ends = unsettled.versions[version].ends().skip_while(move |end| *end <= from);
-    std::iter::once(from).chain(ends).filter(move |end| *end < to)
+    let ends = unsettled.versions[version].ends().filter(|end| *end > from);
+    std::iter::once(from).chain(ends).filter(|end| *end < to).collect()
 }
 
 /// The bytes of a page as each source has them.
@@ -239,50 +258,33 @@ struct Images {
 }
 
 impl Images {
-    fn of(unsettled: &Unsettled, start: u64) -> Self {
-        let versions = unsettled.versions.len();
-        let mut sources: Vec<Image> = (0..versions).rev().map(Image::Version).collect();
-        sources.push(Image::Zeros);
-        for version in 1..versions {
-            let grown = grown(unsettled, version).filter(|end| (start + 1..start + PAGE).contains(end));
-            sources.extend(grown.map(|length| Image::Grown { version, length }));
-        }
-        let bytes = sources.iter().map(|&image| unsettled.page(start..start + PAGE, &PageFate::whole(image))).collect();
-        Self { start, sources, bytes }
-    }
-
     /// The whole page.
     fn page(&self, grain: Grain) -> Page {
-        let mut page =
-            Page { start: self.start, sources: self.sources.clone(), alike: Vec::new(), options: Vec::new() };
-        page.alike = vec![[0; SECTORS]; self.sources.len()];
-        for sector in 0..SECTORS {
-            self.compare(&mut page.alike, sector, SECTOR as usize);
-        }
+        let alike = vec![0; self.sources.len()];
+        let mut page = Page { start: self.start, sources: self.sources.clone(), alike, options: Vec::new() };
+        (0..SECTORS).for_each(|sector| self.compare(&mut page.alike, sector, SECTOR as usize));
         page.find_options(grain);
         page
     }
 
-    /// The page as it is in a file that ends in it.
-    fn cut(&self, whole: &Page, length: u64, grain: Grain) -> Page {
-        let mut page =
-            Page { start: self.start, sources: self.sources.clone(), alike: whole.alike.clone(), options: Vec::new() };
+    /// The page as it is in a file that ends in it, its options not yet found.
+    fn cut(&self, whole: &Page, length: u64) -> Page {
         let bytes = (length - self.start) as usize;
         let last = bytes / SECTOR as usize;
-        self.compare(&mut page.alike, last, bytes % SECTOR as usize);
-        page.alike.iter_mut().for_each(|alike| alike[last + 1..].fill(0));
-        page.find_options(grain);
-        page
+        let before = (1 << (16 * last)) - 1;
+        let mut alike: Vec<u128> = whole.alike.iter().map(|alike| alike & before).collect();
+        self.compare(&mut alike, last, bytes % SECTOR as usize);
+        Page { start: self.start, sources: self.sources.clone(), alike, options: Vec::new() }
     }
 
-    /// Finds which sources have the same first bytes in a sector.
-    fn compare(&self, alike: &mut [[u16; SECTORS]], sector: usize, bytes: usize) {
+    /// Finds which sources have the same first bytes in a sector, of which nothing is known yet.
+    fn compare(&self, alike: &mut [u128], sector: usize, bytes: usize) {
         let from = sector * SECTOR as usize;
         let mut different: Vec<(usize, &[u8])> = Vec::new();
         for (source, (alike, image)) in alike.iter_mut().zip(&self.bytes).enumerate() {
             let own = &image[from..from + bytes];
             let same = different.iter().find(|(_, other)| *other == own);
-            alike[sector] = same.map_or(source, |(other, _)| *other) as u16;
+            *alike |= (same.map_or(source, |(other, _)| *other) as u128) << (16 * sector);
             if same.is_none() {
                 different.push((source, own));
             }
@@ -291,14 +293,13 @@ impl Images {
 }
 
 impl Page {
-    /// Every source alone; of the versions and zeros, each two with tears between them.
-    fn find_options(&mut self, grain: Grain) {
+    /// Every source alone; of the versions and zeros, each two with tears between them. Told by their keys.
+    fn candidates(&self, grain: Grain) -> Vec<(u128, usize, usize, u8)> {
         let is_torn = |image: &Image| match grain {
             Grain::Marked => !matches!(image, Image::Grown { .. }),
             #[cfg(test)]
             Grain::Full => true,
         };
-        let torn: Vec<usize> = (0..self.sources.len()).filter(|&source| is_torn(&self.sources[source])).collect();
         let tears: Vec<u8> = match grain {
             Grain::Marked => {
                 (1..SECTORS as u32).flat_map(|sector| [0xff << sector, !(0xff << sector)]).chain(PATTERNS).collect()
@@ -306,29 +307,40 @@ impl Page {
             #[cfg(test)]
             Grain::Full => (1..=0xfe).collect(),
         };
-        let mut candidates: Vec<(usize, usize, u8)> =
-            (0..self.sources.len()).map(|source| (source, source, 0)).collect();
+        let alike = self.alike.iter().enumerate();
+        let mut candidates: Vec<_> = alike.map(|(source, alike)| (*alike, source, source, 0)).collect();
+        let torn: Vec<usize> = (0..self.sources.len()).filter(|&source| is_torn(&self.sources[source])).collect();
         for (nth, &one) in torn.iter().enumerate() {
             for &other in &torn[nth + 1..] {
-                candidates.extend(tears.iter().map(|&torn| (one, other, torn)));
+                if self.alike[one] != self.alike[other] {
+                    candidates.extend(tears.iter().map(|&torn| (self.key(one, other, torn), one, other, torn)));
+                }
             }
         }
+        candidates
+    }
+
+    fn find_options(&mut self, grain: Grain) {
         let mut known = BTreeSet::new();
-        for (one, other, torn) in candidates {
-            let key = self.key(one, other, torn);
+        for (key, one, other, torn) in self.candidates(grain) {
             if known.insert(key) {
                 self.options.push((key, PageFate { one: self.sources[one], other: self.sources[other], torn }));
             }
         }
     }
 
+    fn count_options(&self, grain: Grain) -> u128 {
+        let mut keys: Vec<u128> = self.candidates(grain).into_iter().map(|(key, ..)| key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.len() as u128
+    }
+
     /// Tells apart what differs in its bytes.
     fn key(&self, one: usize, other: usize, torn: u8) -> u128 {
-        let sectors = (0..SECTORS).map(|sector| {
-            let source = if torn >> sector & 1 == 1 { other } else { one };
-            u128::from(self.alike[source][sector])
-        });
-        sectors.fold(0, |key, alike| key << 16 | alike)
+        let other_mask = (0..SECTORS).filter(|sector| torn >> sector & 1 == 1).map(|sector| 0xffff << (16 * sector));
+        let other_mask: u128 = other_mask.sum();
+        self.alike[one] & !other_mask | self.alike[other] & other_mask
     }
 
     /// What is enumerated of those that leave the same bytes.

@@ -1,0 +1,93 @@
+//! Crash points and crash states as tables, for a page and for Markdown alike. Words and numbers only.
+
+use crate::chart::grouped;
+use crate::report::Report;
+use crate::struck::{CrashPoints, CrashStates, Outcomes, Share};
+
+/// A table: what was tried, kind by kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// What it is about.
+    pub(crate) title: String,
+    /// What it comes to, a sentence each.
+    pub(crate) sentences: Vec<String>,
+    /// The columns; all but the first are numbers.
+    pub(crate) head: Vec<&'static str>,
+    /// The rows.
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+/// The tables of a report.
+pub(crate) fn tables(report: &Report) -> Vec<Table> {
+    report.crash_points.iter().map(of_points).chain(report.crash_states.iter().map(of_states)).collect()
+}
+
+fn of_points(points: &CrashPoints) -> Table {
+    let row = |row: &crate::struck::KindRow| {
+        let kind = format!("{}: {} of {} at {}", row.how, row.call, row.path, row.phase);
+        [vec![kind, grouped(row.share.tried), grouped(row.share.of)], outcomes(row.outcomes)].concat()
+    };
+    Table {
+        title: format!("Crash points of {}, seed {}", points.scenario, points.seed),
+        sentences: vec![
+            format!(
+                "{} points of {} disk calls: before each call, amid each append, after each last call of a step that had \
+                 an effect; with the process killed and with the power cut.",
+                so_many(points.once),
+                grouped(points.disk_calls)
+            ),
+            format!(
+                "{} points in the recovery after one of {} of them: the broker is stopped once more before it serves.",
+                so_many(points.again),
+                grouped(points.recoveries)
+            ),
+            points.line() + ".",
+        ],
+        head: [&["kind", "tried", "of"][..], &OUTCOMES[..]].concat(),
+        rows: points.kinds.iter().map(row).collect(),
+    }
+}
+
+fn of_states(states: &CrashStates) -> Table {
+    let row = |row: &crate::struck::StateRow| {
+        let kind = format!("{} {} of {} at {}", row.side, row.call, row.path, row.phase);
+        let tried = vec![
+            kind,
+            grouped(row.boundaries.tried),
+            grouped(row.boundaries.of),
+            grouped(row.states.tried),
+            row.states.legal_words(),
+            grouped(row.distinct),
+        ];
+        [tried, outcomes(row.outcomes)].concat()
+    };
+    Table {
+        title: format!("Crash states of {}, seed {}", states.scenario, states.seed),
+        sentences: vec![
+            format!(
+                "{} boundaries: the moments just before and just after each sync. At {} of them every legal state that can \
+                 be told apart was tried, at the others {}: the corners first, then drawn ones.",
+                so_many(states.boundaries),
+                grouped(states.exhaustive),
+                grouped(states.bound.into())
+            ),
+            states.line() + ".",
+        ],
+        head: [&["kind", "boundaries", "of", "states tried", "legal", "distinct"][..], &OUTCOMES[..]].concat(),
+        rows: states.kinds.iter().map(row).collect(),
+    }
+}
+
+const OUTCOMES: [&str; 4] = ["whole", "excused loss", "violated", "not recovered"];
+
+fn outcomes(outcomes: Outcomes) -> Vec<String> {
+    outcomes.in_order().map(grouped).to_vec()
+}
+
+fn so_many(share: Share) -> String {
+    if share.tried == share.of {
+        format!("All {}", grouped(share.of))
+    } else {
+        format!("{} of {}", grouped(share.tried), grouped(share.of))
+    }
+}
