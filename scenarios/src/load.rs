@@ -164,7 +164,7 @@ impl Carried {
             let share = draw.gen_range(0.0..1.25);
             let committed = committed(world, &topic.name, partition);
             // As often as one in five all of it, and never beyond: that would only be refused.
-            let before = (share < 1.0).then(|| Offset((committed as f64 * share) as u64));
+            let before = (share < 1.0).then_some(Offset((committed as f64 * share) as u64));
             let command = Command::DeleteRecords { topic: topic.name.clone(), partition, before };
             let admin = world.admin();
             world.submit_at(self.begun + at, admin, command);

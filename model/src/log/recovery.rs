@@ -166,8 +166,11 @@ fn replay_segment(
 ) -> Result<(), DiskError> {
     let entries = segment.entries_from(from.next());
     let below = entries.partition_point(|entry| entry.id.end() <= end);
+    if !segment.has_producers() {
+        return Ok(());
+    }
     let bytes = Slices::from(segment.read(disk, &entries[..below])?);
-    bytes.batches().map_while(Result::ok).for_each(|batch| producers.update(&batch));
+    bytes.into_batches().map_while(Result::ok).for_each(|batch| producers.update(&batch));
     Ok(())
 }
 
@@ -270,7 +273,7 @@ impl Loader<'_> {
         let checked = scanned || !sound;
         self.recovery.segments_scanned += u32::from(checked);
         self.recovery.indexes_rebuilt += u32::from(!sound && !scanned);
-        for batch in Slices::from(bytes).batches() {
+        for batch in Slices::from(bytes).into_batches() {
             let Ok(batch) = batch else { break };
             if (checked && !self.believes(&batch)) || !segment.takes(&batch) {
                 break;

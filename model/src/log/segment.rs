@@ -26,6 +26,8 @@ pub(super) struct Segment {
     offsets_file: FileId,
     times: TimeIndex,
     times_file: FileId,
+    /// There was a batch of a producer with an id in it.
+    has_producers: bool,
     /// Bytes behind the last entry of the indexes.
     unindexed: u64,
     /// The largest timestamp, and the last offset of the batch that brought it.
@@ -94,6 +96,7 @@ impl Segment {
             offsets_file,
             times: TimeIndex::new(base),
             times_file,
+            has_producers: false,
             unindexed: 0,
             largest: (NO_TIMESTAMP, base),
             created: now,
@@ -118,6 +121,7 @@ impl Segment {
             offsets_file,
             times,
             times_file,
+            has_producers: false,
             unindexed: 0,
             largest: (NO_TIMESTAMP, base),
             created: now,
@@ -140,6 +144,7 @@ impl Segment {
         debug_assert!(self.takes(batch));
         let (position, size, max_timestamp) = (self.size() as u32, batch.size() as u32, batch.max_timestamp());
         self.entries.push(Entry { id: batch.id(), position, size, max_timestamp });
+        self.has_producers |= batch.producer_id() >= 0;
         if max_timestamp > self.largest.0 {
             self.largest = (max_timestamp, batch.last_offset());
         }
@@ -311,6 +316,11 @@ impl Segment {
     /// All its batches.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether it says anything about producers: nobody else has to be replayed.
+    pub(super) fn has_producers(&self) -> bool {
+        self.has_producers
     }
 
     /// The offset in its name.

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::log::{BatchId, CleanedBatch};
-use model::names::Offset;
+use model::names::{BrokerId, Offset};
 
 /// What cleaners have changed in one partition, on whichever replica.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,19 @@ pub(crate) struct CleanedView {
     vanished: BTreeMap<Offset, BatchId>,
     /// Offsets whose records some replica has not any more.
     removed: BTreeSet<u64>,
+    /// Removals of which it is not known yet whether they were right.
+    pub doubtful: Vec<Removal>,
+}
+
+/// A record that a cleaner took out of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Removal {
+    /// Whose.
+    pub broker: BrokerId,
+    /// Where it lay.
+    pub offset: u64,
+    /// What supersedes it lies below.
+    pub upto: u64,
 }
 
 impl CleanedView {

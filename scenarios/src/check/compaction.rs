@@ -7,6 +7,7 @@ use model::event::Event;
 use model::log::{BatchId, CleanedBatch};
 use model::names::{BrokerId, EndOffset, Offset};
 
+use super::cleaned::Removal;
 use super::partition::PartitionView;
 use super::records::Records;
 use super::replicas::Replicas;
@@ -40,7 +41,7 @@ pub(crate) fn cleaned(
     cleaned: Cleaned<'_>,
     verdicts: &mut Verdicts,
 ) {
-    let Cleaned { broker, batches, upto } = cleaned;
+    let Cleaned { broker, upto, batches } = cleaned;
     let view = &mut shared.partitions[place];
     let (partition, compacts) = (view.partition, view.promise.compacts);
     verdicts.demand(Guarantee::Compaction, compacts, "cleaned-without-policy", || {
@@ -83,7 +84,8 @@ fn gone(batch: BatchId, kept: &[u32]) -> impl Iterator<Item = u64> {
     gone.map(move |delta| batch.base.0 + u64::from(delta))
 }
 
-/// Every record that went has a later one of the same key in the log, below the bound.
+/// Every record that went has a later one of the same key in the log, below the bound of the round. Where it is not known yet which records
+/// follow, that is asked again at the end.
 fn superseded(
     view: &mut PartitionView,
     records: &Records,
@@ -92,24 +94,46 @@ fn superseded(
     removed: &[u64],
     verdicts: &mut Verdicts,
 ) {
-    let partition = view.partition;
     let upto = bound.min(view.replica(broker).end);
     // Where history was lost, within the contract, nobody can tell any more what lies at which offset.
     if view.history_broken_from.is_some_and(|from| from < upto) {
         return;
     }
     let last = records.last_of_keys(place, upto.0);
-    let blind = records.last_unknown(place, upto.0);
     for &offset in removed {
         let Some(key) = records.key_at(place, offset) else { continue };
-        // What lies at an offset of which nobody was told yet may be of any key.
-        if blind.is_some_and(|blind| blind > offset) {
-            continue;
-        }
         let is_last = last.get(&key) == Some(&offset);
-        verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
-            format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")
-        });
+        let removal = Removal { broker, offset, upto: upto.0 };
+        if is_last && removal.is_doubtful(records, place) {
+            view.cleaned.doubtful.push(removal);
+        } else {
+            judge(view, removal, is_last, verdicts);
+        }
+    }
+}
+
+/// Where history was lost, within the contract, nobody can tell any more what lies at which offset.
+fn judge(view: &PartitionView, removal: Removal, is_last: bool, verdicts: &mut Verdicts) {
+    let Removal { broker, offset, upto } = removal;
+    if view.history_broken_from.is_some_and(|from| from.0 < upto) {
+        return;
+    }
+    verdicts.demand(Guarantee::Compaction, !is_last, "last-value-of-key-removed", || {
+        let partition = view.partition;
+        format!("{broker} removed the record at {offset} of {partition}, and below {upto} none of its key follows")
+    });
+}
+
+impl Removal {
+    /// Whether it is not known of all records behind it which they are.
+    fn is_doubtful(self, records: &Records, place: usize) -> bool {
+        (self.offset + 1..self.upto).any(|offset| records.at(place, Offset(offset)).is_none())
+    }
+
+    /// Whether a later record has the same key.
+    fn is_superseded(self, records: &Records, place: usize) -> bool {
+        let key = records.key_at(place, self.offset);
+        (self.offset + 1..self.upto).any(|offset| records.key_at(place, offset) == key)
     }
 }
 
@@ -143,6 +167,12 @@ pub(crate) fn end(
     verdicts: &mut Verdicts,
 ) {
     for (place, view) in shared.partitions.iter().enumerate().filter(|(_, view)| view.promise.compacts) {
+        for &removal in &view.cleaned.doubtful {
+            let is_superseded = removal.is_superseded(records, place);
+            if is_superseded || !removal.is_doubtful(records, place) {
+                judge(view, removal, !is_superseded, verdicts);
+            }
+        }
         let Some(upto) = read_back_upto(place) else { continue };
         for (key, offset) in records.last_of_keys(place, upto.min(view.committed_end()).0) {
             let at = Offset(offset);

@@ -185,11 +185,6 @@ impl Records {
         (0..known.min(upto)).filter_map(|offset| Some((self.key_at(partition, offset)?, offset))).collect()
     }
 
-    /// The last offset below `upto` of which nobody has been told what lies there.
-    pub(crate) fn last_unknown(&self, partition: usize, upto: u64) -> Option<u64> {
-        (0..upto).rev().find(|offset| self.at(partition, Offset(*offset)).is_none())
-    }
-
     fn log(&mut self, partition: usize) -> &mut Vec<u64> {
         if self.versions.len() <= partition {
             self.versions.resize_with(partition + 1, Vec::new);

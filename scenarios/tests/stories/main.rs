@@ -12,6 +12,7 @@ mod power;
 mod recommended;
 mod rolling;
 mod storage;
+mod storage_old_records;
 mod storms;
 mod transcripts;
 mod unclean;

@@ -1,6 +1,7 @@
 //! Every check is seen to hold and seen to fail, on facts written by hand. A test is named by the guarantee.
 
 mod clients;
+mod compaction;
 mod deletion;
 mod losses;
 mod replication;
@@ -27,6 +28,7 @@ const CHECKS: &[&str] = &[
 
 const TESTS: &[&str] = &[
     include_str!("clients.rs"),
+    include_str!("compaction.rs"),
     include_str!("deletion.rs"),
     include_str!("losses.rs"),
     include_str!("replication.rs"),

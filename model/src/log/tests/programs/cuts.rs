@@ -95,6 +95,11 @@ proptest! {
             let mut disk = world.disk.clone();
             disk.power_off(dice);
             let (log, recovery) = open(&mut disk, &world.plain, false).expect("works");
+            if recovery.began_anew {
+                // A segment that was truncated away came back without its content, and the log ends where that begins: if it
+                // is below the start, Kafka throws everything away (L52).
+                continue;
+            }
             let synced = world.plain.below(world.plain.recovery_point);
             let found: Vec<_> = log.batches().collect();
             prop_assert!(synced.iter().all(|batch| found.contains(&batch.id())), "{synced:?} in {found:?}");
