@@ -22,7 +22,7 @@ use super::slices::Slices;
 use super::snapshots::{self, Durability};
 use crate::disk::{Disk, DiskError, FileId};
 use crate::names::{EndOffset, Offset, Time};
-use crate::protocol::{Seam, Storage, Trust};
+use crate::protocol::{Storage, Trust};
 
 /// What is known when a log is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,18 +207,9 @@ impl Loader<'_> {
             if let Some(before) = segments.last() {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
-                let seam = self.storage.trust.seam(before.end(), base, self.loading.recovery_point, self.compact);
-                match seam {
-                    _ if self.loading.clean => {}
-                    Seam::FrontDropped => {
-                        self.drop_segments(&bases[index - segments.len()..index])?;
-                        segments.clear();
-                    }
-                    Seam::RestDropped if scanned => {
-                        self.drop_segments(&bases[index..])?;
-                        break;
-                    }
-                    Seam::Kept | Seam::RestDropped => {}
+                if scanned && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
+                    self.drop_segments(&bases[index..])?;
+                    break;
                 }
             }
             let (mut segment, cut) = self.load_segment(base, scanned)?;
