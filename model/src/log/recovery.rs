@@ -207,7 +207,8 @@ impl Loader<'_> {
             if let Some(before) = segments.last() {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
-                if scanned && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
+                // Below the recovery point, too: a power cut may bring back half of what a truncation took away.
+                if !self.loading.clean && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
                     self.drop_segments(&bases[index..])?;
                     break;
                 }

@@ -31,7 +31,8 @@ impl Log {
             return Ok(true);
         }
         let kept = self.segments.partition_point(|segment| segment.base().bound() <= end);
-        for dropped in self.segments.split_off(kept) {
+        // The newest first: who dies in between leaves no hole.
+        for dropped in self.segments.split_off(kept).into_iter().rev() {
             self.discard(disk, dropped.base(), now)?;
         }
         self.active_mut().truncate(disk, end)?;
