@@ -155,7 +155,11 @@ impl Log {
                 now_ms: cleaning.began.millis(),
                 delete_retention_ms: millis(self.config.delete_retention),
             };
-            let Some((bytes, kept)) = rewrite(batches, &filter, &mut changed) else { return Ok(Progress::Aborted) };
+            let Some((bytes, kept)) = rewrite(batches, &filter, &mut changed) else {
+                // Left there, it would make a start undo what is swapped in later (KAFKA-6264).
+                files::remove(disk, &self.directory, base, Standing::Cleaned)?;
+                return Ok(Progress::Aborted);
+            };
             if !kept.is_empty() {
                 cleaned.append(disk, bytes, &kept, self.config.index_interval_bytes, now)?;
             }
@@ -187,7 +191,8 @@ impl Log {
     ) -> Result<(), DiskError> {
         let base = cleaned.base();
         files::remark(disk, &self.directory, base, (Standing::Cleaned, Standing::Swap))?;
-        if self.config.storage.swapping.syncs_in_between() {
+        let syncs_in_between = self.config.storage.swapping.syncs_in_between();
+        if syncs_in_between {
             disk.sync_dir(&self.directory)?;
         }
         let old: Vec<Segment> = self.segments.splice(range, [cleaned]).collect();
@@ -199,6 +204,10 @@ impl Log {
             } else {
                 self.discard(disk, segment.base(), now)?;
             }
+        }
+        if syncs_in_between {
+            // Once the new segment has lost its mark nothing says any more which of the others it was made of.
+            disk.sync_dir(&self.directory)?;
         }
         files::remark(disk, &self.directory, base, (Standing::Swap, Standing::Live))?;
         disk.sync_dir(&self.directory)

@@ -101,10 +101,10 @@ pub(super) fn discard(disk: &mut dyn Disk, directory: &str, base: Offset) -> Res
     remark(disk, directory, base, (Standing::Live, Standing::Deleted))
 }
 
-/// Removes what was discarded of the segment that began at `base`. What is not there any more is no error.
-pub(super) fn remove_deleted(disk: &mut dyn Disk, directory: &str, base: Offset) -> Result<(), DiskError> {
+/// Removes the files of this standing of the segment that begins at `base`. What is not there is no error.
+pub(super) fn remove(disk: &mut dyn Disk, directory: &str, base: Offset, standing: Standing) -> Result<(), DiskError> {
     for kind in Kind::ALL {
-        match disk.remove(&path(directory, base, kind, Standing::Deleted)) {
+        match disk.remove(&path(directory, base, kind, standing)) {
             Ok(()) | Err(DiskError::NotFound) => {}
             Err(error) => return Err(error),
         }

@@ -54,10 +54,7 @@ pub(super) fn tidy(disk: &mut dyn Disk, directory: &str) -> Result<(Vec<Offset>,
 fn swap_in(disk: &mut dyn Disk, directory: &str, swapped: &[(Offset, Kind)]) -> Result<u32, DiskError> {
     let logs: Vec<Offset> = swapped.iter().filter(|(_, kind)| *kind == Kind::Log).map(|&(base, _)| base).collect();
     let Some(&first) = logs.iter().min() else {
-        for &(base, kind) in swapped {
-            let (from, to) = (Standing::Swap, Standing::Live);
-            disk.rename(&files::path(directory, base, kind, from), &files::path(directory, base, kind, to))?;
-        }
+        forget_indexes(disk, directory, swapped)?;
         return Ok(0);
     };
     let mut end = EndOffset::ZERO;
@@ -75,13 +72,25 @@ fn swap_in(disk: &mut dyn Disk, directory: &str, swapped: &[(Offset, Kind)]) -> 
     for &base in &logs {
         files::remark(disk, directory, base, (Standing::Swap, Standing::Live))?;
     }
-    // Indexes whose log has its name already.
-    for &(base, kind) in swapped.iter().filter(|(base, _)| !logs.contains(base)) {
-        let (from, to) = (Standing::Swap, Standing::Live);
-        disk.rename(&files::path(directory, base, kind, from), &files::path(directory, base, kind, to))?;
-    }
+    let others: Vec<_> = swapped.iter().filter(|(base, _)| !logs.contains(base)).copied().collect();
+    forget_indexes(disk, directory, &others)?;
     disk.sync_dir(directory)?;
     Ok(u32::try_from(logs.len()).unwrap_or(u32::MAX))
+}
+
+/// Removes indexes that were to be swapped in with a log that is not there under that name, and those that are in place
+/// beside it. The log may have its last name already, or it may have lost its name altogether, and then the one in place is
+/// the old one. An index of the wrong file misleads; one that is not there is built anew (L30).
+fn forget_indexes(disk: &mut dyn Disk, directory: &str, indexes: &[(Offset, Kind)]) -> Result<(), DiskError> {
+    for &(base, kind) in indexes {
+        for standing in [Standing::Swap, Standing::Live] {
+            match disk.remove(&files::path(directory, base, kind, standing)) {
+                Ok(()) | Err(DiskError::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The bound behind the last batch in a file.

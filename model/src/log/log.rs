@@ -201,7 +201,7 @@ impl Log {
     /// Whatever the disk says.
     pub fn sweep(&mut self, disk: &mut dyn Disk, now: Time) -> Result<(), DiskError> {
         while let Some((base, _)) = self.discarded.pop_front_if(|(_, due)| *due <= now) {
-            files::remove_deleted(disk, &self.directory, base)?;
+            files::remove(disk, &self.directory, base, Standing::Deleted)?;
             snapshots::remove_discarded(disk, &self.directory, base.bound())?;
         }
         Ok(())
@@ -246,7 +246,14 @@ impl Log {
 
     /// Closes the active segment and begins another at `base` (L27, L28).
     pub(super) fn roll(&mut self, disk: &mut dyn Disk, base: Offset, now: Time) -> Result<(), DiskError> {
-        self.active_mut().finish(disk)?;
+        // If it ends at the recovery point no flush will ever look at it again, and every start will believe it: its last
+        // entry, a cut, indexes that recovery has written.
+        let is_last_chance = self.config.storage.trust.syncs_cuts() && self.recovery_point >= self.end;
+        let active = self.active_mut();
+        active.finish(disk)?;
+        if is_last_chance {
+            active.sync(disk)?;
+        }
         snapshots::write(disk, &self.directory, base.bound(), &self.producers, Durability::Cached)?;
         self.segments.push(Segment::create(disk, &self.directory, base, Standing::Live, now)?);
         Ok(())

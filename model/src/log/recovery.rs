@@ -22,7 +22,7 @@ use super::slices::Slices;
 use super::snapshots::{self, Durability};
 use crate::disk::{Disk, DiskError, FileId};
 use crate::names::{EndOffset, Offset, Time};
-use crate::protocol::{Seam, Storage, Trust};
+use crate::protocol::{Storage, Trust};
 
 /// What is known when a log is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -166,8 +166,11 @@ fn replay_segment(
 ) -> Result<(), DiskError> {
     let entries = segment.entries_from(from.next());
     let below = entries.partition_point(|entry| entry.id.end() <= end);
+    if !segment.has_producers() {
+        return Ok(());
+    }
     let bytes = Slices::from(segment.read(disk, &entries[..below])?);
-    bytes.batches().map_while(Result::ok).for_each(|batch| producers.update(&batch));
+    bytes.into_batches().map_while(Result::ok).for_each(|batch| producers.update(&batch));
     Ok(())
 }
 
@@ -204,17 +207,9 @@ impl Loader<'_> {
             if let Some(before) = segments.last() {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
-                let synced = if self.loading.clean { EndOffset(u64::MAX) } else { self.loading.recovery_point };
-                match self.storage.trust.seam(before.end(), base, synced, self.compact) {
-                    Seam::FrontDropped => {
-                        self.drop_segments(&bases[index - segments.len()..index])?;
-                        segments.clear();
-                    }
-                    Seam::RestDropped if scanned => {
-                        self.drop_segments(&bases[index..])?;
-                        break;
-                    }
-                    Seam::Kept | Seam::RestDropped => {}
+                if scanned && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
+                    self.drop_segments(&bases[index..])?;
+                    break;
                 }
             }
             let (mut segment, cut) = self.load_segment(base, scanned)?;
@@ -227,6 +222,13 @@ impl Loader<'_> {
             }
             if cut {
                 segment.cut_tail(self.disk)?;
+            }
+            if self.storage.trust.syncs_cuts() {
+                // What is not believed today must not come back when the epoch that spoke against it has been forgotten.
+                segment.sync_cut(self.disk)?;
+                if !scanned {
+                    segment.sync_changes(self.disk)?;
+                }
             }
             segments.push(segment);
             if ends_here {
@@ -262,7 +264,7 @@ impl Loader<'_> {
         let checked = scanned || !sound;
         self.recovery.segments_scanned += u32::from(checked);
         self.recovery.indexes_rebuilt += u32::from(!sound && !scanned);
-        for batch in Slices::from(bytes).batches() {
+        for batch in Slices::from(bytes).into_batches() {
             let Ok(batch) = batch else { break };
             if (checked && !self.believes(&batch)) || !segment.takes(&batch) {
                 break;
@@ -280,7 +282,7 @@ impl Loader<'_> {
             }
             self.recovery.bytes_cut += length - segment.size();
         }
-        if checked {
+        if checked || cut {
             segment.rebuild_indexes(self.disk, self.index_interval)?;
         } else {
             segment.settle_indexes();

@@ -113,6 +113,9 @@ impl Log {
         self.raise_start(self.segments[0].base().bound());
         for segment in gone {
             self.discard(disk, segment.base(), now)?;
+            if self.config.storage.trust.syncs_deletions() {
+                disk.sync_dir(&self.directory)?;
+            }
         }
         Ok(())
     }

@@ -26,6 +26,8 @@ pub(super) struct Segment {
     offsets_file: FileId,
     times: TimeIndex,
     times_file: FileId,
+    /// There was a batch of a producer with an id in it.
+    has_producers: bool,
     /// Bytes behind the last entry of the indexes.
     unindexed: u64,
     /// The largest timestamp, and the last offset of the batch that brought it.
@@ -36,6 +38,8 @@ pub(super) struct Segment {
     modified: Time,
     /// It was cut, and the platter may not have seen that.
     cut_unsynced: bool,
+    /// Its indexes were written anew, and the platter may not have seen that.
+    indexes_unsynced: bool,
 }
 
 /// One batch in a segment. Positions and sizes fit 31 bits, as does the whole file.
@@ -92,11 +96,13 @@ impl Segment {
             offsets_file,
             times: TimeIndex::new(base),
             times_file,
+            has_producers: false,
             unindexed: 0,
             largest: (NO_TIMESTAMP, base),
             created: now,
             modified: now,
             cut_unsynced: false,
+            indexes_unsynced: false,
         })
     }
 
@@ -115,11 +121,13 @@ impl Segment {
             offsets_file,
             times,
             times_file,
+            has_producers: false,
             unindexed: 0,
             largest: (NO_TIMESTAMP, base),
             created: now,
             modified: now,
             cut_unsynced: false,
+            indexes_unsynced: false,
         }
     }
 
@@ -136,6 +144,7 @@ impl Segment {
         debug_assert!(self.takes(batch));
         let (position, size, max_timestamp) = (self.size() as u32, batch.size() as u32, batch.max_timestamp());
         self.entries.push(Entry { id: batch.id(), position, size, max_timestamp });
+        self.has_producers |= batch.producer_id() >= 0;
         if max_timestamp > self.largest.0 {
             self.largest = (max_timestamp, batch.last_offset());
         }
@@ -186,6 +195,7 @@ impl Segment {
         self.times.maybe_push(largest.0, largest.1);
         self.unindexed = self.size() - indexed;
         self.largest = largest;
+        self.indexes_unsynced = true;
         rewrite(disk, self.offsets_file, self.offsets.encode())?;
         rewrite(disk, self.times_file, self.times.encode())
     }
@@ -213,8 +223,13 @@ impl Segment {
         disk.sync(self.log)?;
         disk.sync(self.offsets_file)?;
         disk.sync(self.times_file)?;
-        self.cut_unsynced = false;
+        (self.cut_unsynced, self.indexes_unsynced) = (false, false);
         Ok(())
+    }
+
+    /// Syncs all its files if one of them was cut or written anew and not synced since.
+    pub(super) fn sync_changes(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
+        if self.cut_unsynced || self.indexes_unsynced { self.sync(disk) } else { Ok(()) }
     }
 
     /// Syncs the `.log` file alone if it was cut and not synced since.
@@ -301,6 +316,11 @@ impl Segment {
     /// All its batches.
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether it says anything about producers: nobody else has to be replayed.
+    pub(super) fn has_producers(&self) -> bool {
+        self.has_producers
     }
 
     /// The offset in its name.

@@ -37,6 +37,11 @@ impl Slices {
         Batches::of(self.0.clone())
     }
 
+    /// The same of what nobody else needs: every piece is gone through once.
+    pub(super) fn into_batches(self) -> Batches {
+        Batches::of(self.0)
+    }
+
     /// The first `length` bytes in one piece: copied if they are in several.
     #[must_use]
     pub fn together(&self, length: usize) -> Bytes {

@@ -48,7 +48,7 @@ pub use storage::Storage;
 pub use swapping::Swapping;
 pub use tail::Tail;
 pub use truncation::Truncation;
-pub use trust::{Seam, Trust};
+pub use trust::Trust;
 pub use visibility::Visibility;
 pub use watermark::{Watermark, WatermarkView};
 

@@ -14,20 +14,9 @@ pub enum Trust {
     /// content leaves a hole, and bytes from before a truncation count as new (L34, L53).
     AnyValidBatch,
     /// Ours: and only batches of the epoch that the leader-epoch checkpoint has for their offset, in segments that go on
-    /// where the one before ended. For that the checkpoint is written with every truncation, not after it (L37). Of a
-    /// deletion that was undone in part only the latest run of segments is believed.
+    /// where the one before ended. For that the checkpoint is written with every truncation, not after it (L37), and what
+    /// cuts, deletes and recovery take away is synced.
     WhatFitsTogether,
-}
-
-/// What is done where two segments do not meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seam {
-    /// Nothing.
-    Kept,
-    /// The segments before it are leftovers of a deletion and go.
-    FrontDropped,
-    /// The segments behind it are leftovers of a truncation, or unsynced, and go.
-    RestDropped,
 }
 
 impl Trust {
@@ -41,17 +30,23 @@ impl Trust {
         }
     }
 
-    /// What is done where one segment `ends` and the next one `begins`, in a log of which everything below `synced` was
-    /// synced, names and all. Where it is `compacted`, something may be missing between them.
+    /// Whether a segment is kept behind one that ends at `end`. Where a log is `compacted` something may be missing between
+    /// the two.
     #[must_use]
-    pub fn seam(self, ends: EndOffset, begins: Offset, synced: EndOffset, compacted: bool) -> Seam {
-        let begins = begins.bound();
+    pub fn keeps_segment(self, base: Offset, end: EndOffset, compacted: bool) -> bool {
         match self {
-            Self::AnyValidBatch => Seam::Kept,
-            Self::WhatFitsTogether if begins == ends || (compacted && begins > ends) => Seam::Kept,
-            // No name is lost below the recovery point: what is missing was deleted, and what lies before it has come back.
-            Self::WhatFitsTogether if begins > ends && begins <= synced => Seam::FrontDropped,
-            Self::WhatFitsTogether => Seam::RestDropped,
+            Self::AnyValidBatch => true,
+            Self::WhatFitsTogether => base.bound() == end || (compacted && base.bound() > end),
+        }
+    }
+
+    /// Whether segments that are deleted, oldest first, are each synced away before the next one goes. If they are not, a
+    /// power cut may bring an older one back without the next, and a recovery that wants no holes would end the log there.
+    #[must_use]
+    pub fn syncs_deletions(self) -> bool {
+        match self {
+            Self::AnyValidBatch => false,
+            Self::WhatFitsTogether => true,
         }
     }
 
@@ -80,17 +75,13 @@ impl Trust {
 mod tests {
     use super::*;
 
-    fn seam(ends: u64, begins: u64, synced: u64, compacted: bool) -> Seam {
-        Trust::WhatFitsTogether.seam(EndOffset(ends), Offset(begins), EndOffset(synced), compacted)
-    }
-
     #[test]
-    fn what_does_not_fit_goes_and_never_what_is_synced() {
-        assert_eq!(seam(5, 5, 0, false), Seam::Kept);
-        assert_eq!(seam(5, 7, 6, false), Seam::RestDropped, "the segment between them was not synced");
-        assert_eq!(seam(5, 7, 7, false), Seam::FrontDropped, "the segment between them was deleted");
-        assert_eq!(seam(5, 3, 9, false), Seam::RestDropped, "it was cut off and has come back");
-        assert_eq!(seam(5, 7, 0, true), Seam::Kept, "what was between them was cleaned");
-        assert_eq!(Trust::AnyValidBatch.seam(EndOffset(5), Offset(3), EndOffset(0), false), Seam::Kept);
+    fn a_segment_that_does_not_go_on_where_the_one_before_ended_is_not_believed() {
+        let keeps = |base, compacted| Trust::WhatFitsTogether.keeps_segment(Offset(base), EndOffset(5), compacted);
+        assert!(keeps(5, false) && keeps(5, true));
+        assert!(!keeps(7, false), "what was between them was never synced");
+        assert!(keeps(7, true), "what was between them was cleaned");
+        assert!(!keeps(3, false) && !keeps(3, true), "it was cut off and has come back");
+        assert!(Trust::AnyValidBatch.keeps_segment(Offset(7), EndOffset(5), false));
     }
 }

@@ -95,6 +95,10 @@ fn superseded(
     verdicts: &mut Verdicts,
 ) {
     let upto = bound.min(view.replica(broker).end);
+    // Where history was lost, within the contract, nobody can tell any more what lies at which offset.
+    if view.history_broken_from.is_some_and(|from| from < upto) {
+        return;
+    }
     let last = records.last_of_keys(place, upto.0);
     for &offset in removed {
         let Some(key) = records.key_at(place, offset) else { continue };

@@ -3,16 +3,24 @@
 mod appends;
 mod batches;
 mod checkpoints;
+mod cleanings;
 mod compaction;
 pub(crate) mod disk;
 mod epochs;
+mod files;
 mod indexes;
+mod lookups;
 mod producers;
 mod programs;
 mod reads;
 mod recoveries;
+mod retention;
+mod rolls;
 mod snapshots;
+mod start_ups;
 mod truncations;
+
+use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
 
@@ -109,4 +117,18 @@ fn read_all(log: &Log, disk: &mut FakeDisk) -> Vec<Batch> {
             batch
         })
         .collect()
+}
+
+/// The last value of each key, and no key whose last record is a tombstone.
+fn table(batches: &[Batch]) -> BTreeMap<Bytes, Bytes> {
+    let mut table = BTreeMap::new();
+    for record in batches.iter().flat_map(Batch::records) {
+        let record = record.expect("sound");
+        match (record.key, record.value) {
+            (Some(key), Some(value)) => table.insert(key, value),
+            (Some(key), None) => table.remove(&key),
+            (None, _) => None,
+        };
+    }
+    table
 }

@@ -5,9 +5,9 @@ use std::cell::Cell;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::super::batch_of;
 use super::super::disk::Death;
-use super::plain::{Plain, Setting, table};
+use super::super::{batch_of, table};
+use super::plain::{Plain, Setting};
 use super::world::{World, open};
 use super::{Op, any_program, any_setting, audit};
 use crate::disk::DiskError;
@@ -47,7 +47,8 @@ pub(super) fn start_again(mut world: World, op: &Op, before: &Plain, after: &Pla
     }
     assert!(!recovery.epochs_malformed);
     let found = audit::batches(&world.disk);
-    let began_anew = before.end.min(after.end) < world.plain.checkpoints.log_start.0;
+    let last = |plain: &Plain| plain.batches.last().map_or(0, |last| last.end().0);
+    let began_anew = last(before).min(last(after)).min(after.end) < world.plain.checkpoints.log_start.0;
     if !(began_anew && found.is_empty()) {
         assert_survived(op, &found, before, after);
     }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::super::batch_of;
 use crate::log::{Batch, LogConfig};
 use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
@@ -188,18 +186,4 @@ impl Plain {
     pub(super) fn below(&self, end: u64) -> Vec<Batch> {
         self.batches.iter().filter(|batch| batch.end().0 <= end && batch.end().0 > self.start).cloned().collect()
     }
-}
-
-/// The last value of each key, and no key whose last record is a tombstone.
-pub(super) fn table(batches: &[Batch]) -> BTreeMap<Bytes, Bytes> {
-    let mut table = BTreeMap::new();
-    for record in batches.iter().flat_map(Batch::records) {
-        let record = record.expect("sound");
-        match (record.key, record.value) {
-            (Some(key), Some(value)) => table.insert(key, value),
-            (Some(key), None) => table.remove(&key),
-            (None, _) => None,
-        };
-    }
-    table
 }
