@@ -139,14 +139,13 @@ impl Removal {
 
 /// A log is about to be opened. Who died right after a cleaning has rewritten batches and never said so: what has changed or
 /// is missing below the high watermark counts as cleaned. Whether what everybody should see is there is asked at the end.
-pub(crate) fn reopened(view: &mut PartitionView, broker: BrokerId, batches: &[BatchId]) {
+pub(crate) fn reopened(view: &mut PartitionView, broker: BrokerId, end: EndOffset, batches: &[BatchId]) {
     if !view.promise.compacts {
         return;
     }
     let PartitionView { replicas, cleaned, .. } = view;
     let Some(replica) = replicas.get(broker.0 as usize).filter(|replica| replica.known) else { return };
-    let last = batches.last().map_or(Offset::ZERO, |last| last.base);
-    for before in replica.batches.iter().filter(|before| before.base < last && before.end() > replica.start) {
+    for before in replica.batches.iter().filter(|before| before.end() <= end && before.end() > replica.start) {
         let now = batches.binary_search_by_key(&before.base, |batch| batch.base).map(|at| batches[at]);
         match now {
             Ok(now) if cleaned.original(now) == *before => {}

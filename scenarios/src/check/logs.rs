@@ -39,7 +39,7 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     let named = view.named.clone();
     let safe = view.replica_agreed(broker);
     retention::reopened(view, log.start);
-    compaction::reopened(view, broker, log.batches);
+    compaction::reopened(view, broker, log.end, log.batches);
     let was = view.replica(broker).clone();
     let before = view.open(broker, (log.start, log.end), log.batches);
     derived::opened(view, broker, log, disk, verdicts);

@@ -152,6 +152,7 @@ impl PartitionView {
                 self.cleaned.fill(&mut log, batch.base);
                 log.push(batch);
             }
+            self.cleaned.fill(&mut log, end.next());
         }
         let replica = self.replica(broker);
         let before = std::mem::take(&mut replica.batches);

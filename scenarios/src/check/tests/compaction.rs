@@ -83,6 +83,12 @@ fn compaction_who_dies_in_the_middle_of_it_has_cleaned() {
     play.returns(B2, &[one(1, 0, 50), one(2, 0, 51), one(3, 0, 7)]);
     play.polled(&[(2, 72), (3, 73)]);
     play.holds();
+    // Nothing but an empty segment may lie behind what it took.
+    let mut play = compacted();
+    play.follower_high_watermark(B2, 0, 4);
+    play.stopped(B2, Ending::Crashed);
+    play.returns_between(B2, (0, 4), &[one(0, 0, 7)]);
+    play.holds();
 }
 
 #[test]
