@@ -1,6 +1,8 @@
 //! What the log costs on a disk in memory: append, fetch, recovery, truncation, a round of cleaning. One thread, no waiting:
 //! the time is that of the processor.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "a bench is about true time")]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
