@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
-use super::batch::{Batch, BatchId};
+use super::batch::{Batch, BatchId, CorruptBatch};
 use super::compaction::{Cleanable, Filled, Filter, Kept, OffsetMap, SegmentFacts, group_by_size};
 use super::files::{self, Standing};
 use super::log::{Log, millis};
@@ -107,7 +107,7 @@ impl Log {
             let end = self.segments[index + 1].base().bound();
             let dirty = segment.entries_from(self.first_dirty.next());
             let batches = Slices::from(segment.read(disk, dirty)?).batches();
-            match map.fill(batches, end) {
+            match map.fill(batches.map(sound), end) {
                 Ok(Filled::Whole) => {}
                 Ok(Filled::Full) => break,
                 Err(_) => return Ok(None),
@@ -236,16 +236,22 @@ impl Log {
     }
 }
 
+/// A batch whose checksum holds. What has rotten must not come out of the cleaner with a right one.
+fn sound(batch: Result<Batch, CorruptBatch>) -> Result<Batch, CorruptBatch> {
+    let batch = batch?;
+    if batch.is_valid() { Ok(batch) } else { Err(CorruptBatch("wrong checksum")) }
+}
+
 /// What is kept of some batches, one behind the other, and each of them. `None` if one cannot be read.
 fn rewrite(
-    batches: impl Iterator<Item = Result<Batch, super::batch::CorruptBatch>>,
+    batches: impl Iterator<Item = Result<Batch, CorruptBatch>>,
     filter: &Filter<'_>,
     changed: &mut Vec<CleanedBatch>,
 ) -> Option<(Bytes, Vec<Batch>)> {
     let mut bytes = BytesMut::new();
     let mut all = Vec::new();
     for batch in batches {
-        let batch = batch.ok()?;
+        let batch = sound(batch).ok()?;
         let kept = match filter.retain(&batch).ok()? {
             Kept::AsItIs => Some(batch.clone()),
             Kept::Rewritten(other) | Kept::Emptied(other) => Some(other),
