@@ -71,15 +71,15 @@ pub(crate) fn answered(shared: &mut Replicas, place: usize, answer: Answer, verd
     });
 }
 
-/// The live replica whose log ever began lowest at best.
+/// The live replica whose log ever began lowest at best. Of those that are not in sync the leader may not know yet that they
+/// live again.
 fn lowest_start(shared: &Replicas, place: usize) -> Option<(BrokerId, EndOffset)> {
     let view = &shared.partitions[place];
-    let replicas = view.registration.as_ref().map_or(&[][..], |registration| &registration.replicas);
     let lives = |id: &&BrokerId| {
         let registered = shared.known_broker(**id).and_then(|known| known.registration.as_ref());
         shared.runs_registered(**id) && registered.is_some_and(|registration| !registration.fenced)
     };
-    let starts = replicas.iter().filter(lives).filter_map(|id| Some((*id, view.known(*id)?.highest_start)));
+    let starts = view.isr().iter().filter(lives).filter_map(|id| Some((*id, view.known(*id)?.highest_start)));
     starts.min_by_key(|(_, start)| *start)
 }
 
