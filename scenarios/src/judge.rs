@@ -241,6 +241,7 @@ impl Judge {
                 let place = shared.place(*partition);
                 shared.partitions[place].replica(broker).flush(*upto);
             }
+            Event::BrokerStarted { .. } => shared.broker(broker).has_read_disk = true,
             Event::Registered { epoch } => self.epochs.registered(broker, *epoch, shared, verdicts),
             Event::MetadataApplied { upto } => self.epochs.applied(broker, *upto, shared, verdicts),
             Event::Recovered { .. }

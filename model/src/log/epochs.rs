@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::batch::BatchId;
 use super::checkpoint::{self, Malformed};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
@@ -69,6 +70,30 @@ impl EpochCache {
         let changed = spanning > 0 || self.entries[spanning].1 != start;
         self.entries[spanning].1 = start;
         self.entries.drain(..spanning);
+        changed
+    }
+
+    /// Learns the epochs of batches, in order from `start` on, that lie before the first one on record. Returns whether there
+    /// were any. They are forgotten when the log start moves up, and a crash may bring an older log start back (L45), or a
+    /// log that ends below it.
+    pub fn complete_front(&mut self, start: EndOffset, batches: impl IntoIterator<Item = BatchId>) -> bool {
+        let first = self.entries.first().copied();
+        let mut front: Vec<(LeaderEpoch, EndOffset)> = Vec::new();
+        for batch in batches {
+            let since = batch.base.bound().max(start);
+            if first.is_some_and(|(epoch, known)| since >= known || batch.epoch > epoch) {
+                break;
+            }
+            if batch.epoch >= LeaderEpoch::ZERO && front.last().is_none_or(|(latest, _)| batch.epoch > *latest) {
+                front.push((batch.epoch, since));
+            }
+        }
+        let changed = !front.is_empty();
+        if front.last().map(|(epoch, _)| *epoch) == first.map(|(epoch, _)| epoch) && changed {
+            self.entries.remove(0);
+        }
+        front.append(&mut self.entries);
+        self.entries = front;
         changed
     }
 

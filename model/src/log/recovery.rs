@@ -103,6 +103,10 @@ pub(super) fn open(
     let end = segments[segments.len() - 1].end();
     let recovery_point = if loading.clean { end } else { end.min(loading.recovery_point) };
     recovery.epochs_cut = recovery.began_anew | epochs.truncate_from_end(end) | epochs.truncate_from_start(start);
+    if !loading.clean && storage.trust.completes_epochs() {
+        let entries = segments.iter().flat_map(|segment| segment.entries_from(start.next()));
+        recovery.epochs_cut |= epochs.complete_front(start, entries.map(|entry| entry.id));
+    }
     let doubtful_from = bases.get(first_scanned).map(|base| base.bound());
     let producers = open_producers(disk, directory, &segments, end, doubtful_from)?;
     let log = Log {

@@ -61,6 +61,16 @@ impl Trust {
         }
     }
 
+    /// Whether an unclean start learns the epochs in front of the first one on record from the batches. Kafka leaves the gap
+    /// (L53).
+    #[must_use]
+    pub fn completes_epochs(self) -> bool {
+        match self {
+            Self::AnyValidBatch => false,
+            Self::WhatFitsTogether => true,
+        }
+    }
+
     /// Whether the leader-epoch checkpoint is rewritten in the same step as a truncation.
     #[must_use]
     pub fn writes_epochs_at_once(self) -> bool {

@@ -55,6 +55,13 @@ pub(crate) struct BrokerView {
     pub told_to_stop: bool,
     /// Whether the process before may have stopped in an orderly way.
     pub stopped_orderly: bool,
+    /// Whether the running process has said that it has read its disk. Before that it has changed nothing there, but perhaps
+    /// taken the marker of an orderly stop away.
+    pub has_read_disk: bool,
+    /// Whether the process before died, or may have, in one of its disk calls: what else it did in that step it never said.
+    pub died_in_call: bool,
+    /// Whether the running process is to die in one of its disk calls.
+    pub doomed: bool,
     /// What the controller committed about it.
     pub registration: Option<BrokerRegistration>,
     /// The broker epoch of the running process.
@@ -163,7 +170,9 @@ impl Replicas {
         let broker = self.broker(id);
         (broker.known, broker.up, broker.epoch) = (true, true, None);
         // Whoever was told to stop and dies on the way may have left its marker, and never said so.
-        broker.stopped_orderly = std::mem::take(&mut broker.told_to_stop);
+        let told_to_stop = std::mem::take(&mut broker.told_to_stop);
+        let left_as_it_was = !std::mem::take(&mut broker.has_read_disk) && broker.stopped_orderly;
+        broker.stopped_orderly = told_to_stop || left_as_it_was;
         broker.applied = EndOffset::ZERO;
     }
 
@@ -174,6 +183,8 @@ impl Replicas {
         broker.epoch = None;
         broker.destroyed |= how == Ending::Destroyed;
         broker.lost_power |= how == Ending::PoweredOff;
+        // An order to stop stays armed over the ends of processes.
+        broker.died_in_call = broker.doomed || how == Ending::StorageFailed;
         for partition in &mut self.partitions {
             let uncut = partition.is_uncut(id);
             partition.replica(id).stop(uncut);
@@ -210,6 +221,10 @@ impl Replicas {
             broker.lost_power |= matches!(fault, Fault::PowerOff(_) | Fault::PowerOffAll);
             broker.syncs_in_vain |= matches!(fault, Fault::SyncError(_));
             broker.told_to_stop |= matches!(fault, Fault::Terminate(_));
+            broker.doomed |= matches!(
+                fault,
+                Fault::CrashAtDiskCall(..) | Fault::PowerOffAtDiskCall(..) | Fault::StopAtDiskCall { .. }
+            );
         }
     }
 

@@ -22,6 +22,8 @@ pub(crate) struct DiskView {
     pub syncs_in_vain: bool,
     /// The process before may have stopped in an orderly way.
     pub stopped_orderly: bool,
+    /// The process before may have died in a disk call, and with it what it had to say of that step.
+    pub died_in_call: bool,
 }
 
 /// A log that was opened again.
@@ -48,6 +50,7 @@ impl DiskView {
             rotten: known.rotten,
             syncs_in_vain: known.syncs_in_vain,
             stopped_orderly: known.stopped_orderly,
+            died_in_call: known.died_in_call,
         })
     }
 }
@@ -75,7 +78,7 @@ pub(crate) fn reopened(replica: &mut ReplicaView, reopened: &Reopened<'_>, verdi
         });
     }
     // An orderly stop syncs everything, and who dies on the way may not have said so.
-    if !was.left.wiped && !disk.rotten && !disk.stopped_orderly {
+    if !was.left.wiped && !disk.rotten && !disk.stopped_orderly && !disk.died_in_call {
         let most = was.ever_flushed.max(log.start);
         verdicts.demand(Guarantee::Storage, log.recovery_point <= most, "recovery-point-ahead", || {
             format!(

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::log::EpochCache;
-use crate::names::{EndOffset, LeaderEpoch};
+use crate::log::{BatchId, EpochCache};
+use crate::names::{EndOffset, LeaderEpoch, Offset};
 
 fn cache(entries: &[(i32, u64)]) -> EpochCache {
     let mut cache = EpochCache::default();
@@ -161,4 +161,19 @@ proptest! {
             prop_assert_eq!(EpochCache::parse(&cache.to_text()), Ok(cache.clone()));
         }
     }
+}
+
+#[test]
+fn what_lies_in_front_of_the_first_epoch_on_record_is_learned_from_the_batches() {
+    let batch = |base, epoch| BatchId { base: Offset(base), records: 5, epoch: LeaderEpoch(epoch), crc: 0 };
+    let batches = [batch(0, 1), batch(5, 1), batch(10, 2), batch(15, 4)];
+    let completed = |known: &[(i32, u64)], start| {
+        let mut cache = cache(known);
+        let changed = cache.complete_front(EndOffset(start), batches);
+        (changed, entries(&cache))
+    };
+    assert_eq!(completed(&[], 0), (true, vec![(1, 0), (2, 10), (4, 15)]), "nothing was on record any more");
+    assert_eq!(completed(&[(4, 17)], 2), (true, vec![(1, 2), (2, 10), (4, 15)]), "the log start went back (L45)");
+    assert_eq!(completed(&[(3, 12), (4, 15)], 0), (true, vec![(1, 0), (2, 10), (3, 12), (4, 15)]));
+    assert_eq!(completed(&[(1, 0), (2, 10), (4, 15)], 0), (false, vec![(1, 0), (2, 10), (4, 15)]));
 }
