@@ -1,6 +1,6 @@
 //! What an unfinished deletion or cleaning left behind, put right before a log is opened (L48).
 //!
-//! Renames only. This file must not know what is in a file, but for where a segment that was about to be swapped in ends.
+//! Names only. This file must not know what is in a file, but for where a segment that was about to be swapped in ends.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,11 @@ use super::files::{self, Kind, Standing};
 use super::slices::Slices;
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, Offset};
+use crate::protocol::Swapping;
 
 /// Removes what is deleted, what the cleaner had not finished, and indexes without a log; puts in place what it had
 /// finished. Returns the base offsets of the segments that are there then, ascending, and how many were swapped in.
-pub(super) fn tidy(disk: &mut dyn Disk, directory: &str) -> Result<(Vec<Offset>, u32), DiskError> {
+pub(super) fn tidy(disk: &mut dyn Disk, directory: &str, swapping: Swapping) -> Result<(Vec<Offset>, u32), DiskError> {
     let mut swapped: Vec<(Offset, Kind)> = Vec::new();
     let mut least_cleaned: Option<Offset> = None;
     for path in disk.list(directory)? {
@@ -32,7 +33,7 @@ pub(super) fn tidy(disk: &mut dyn Disk, directory: &str) -> Result<(Vec<Offset>,
     for (base, kind) in undone {
         disk.remove(&files::path(directory, base, kind, Standing::Swap))?;
     }
-    let replaced = swap_in(disk, directory, &done)?;
+    let replaced = swap_in(disk, directory, &done, swapping)?;
     let mut logs = BTreeSet::new();
     let mut indexes = Vec::new();
     for path in disk.list(directory)? {
@@ -50,8 +51,14 @@ pub(super) fn tidy(disk: &mut dyn Disk, directory: &str) -> Result<(Vec<Offset>,
     Ok((logs.into_iter().collect(), replaced))
 }
 
-/// Finishes a cleaning: what the new segments were made of goes, then they get their names.
-fn swap_in(disk: &mut dyn Disk, directory: &str, swapped: &[(Offset, Kind)]) -> Result<u32, DiskError> {
+/// Finishes a cleaning: what the new segments were made of goes, then they get their names. The power may go again in the
+/// middle of it, and as in the swap itself each change of a name may be undone by itself.
+fn swap_in(
+    disk: &mut dyn Disk,
+    directory: &str,
+    swapped: &[(Offset, Kind)],
+    swapping: Swapping,
+) -> Result<u32, DiskError> {
     let logs: Vec<Offset> = swapped.iter().filter(|(_, kind)| *kind == Kind::Log).map(|&(base, _)| base).collect();
     let Some(&first) = logs.iter().min() else {
         forget_indexes(disk, directory, swapped)?;
@@ -61,13 +68,21 @@ fn swap_in(disk: &mut dyn Disk, directory: &str, swapped: &[(Offset, Kind)]) -> 
     for &base in &logs {
         end = end.max(end_of(disk, &files::path(directory, base, Kind::Log, Standing::Swap), base)?);
     }
+    if swapping.syncs_in_between() {
+        // The process may have died before the mark of the new segment was on the platter.
+        disk.sync_dir(directory)?;
+    }
     for path in disk.list(directory)? {
+        // One of the same name goes even if nothing is left in the new one, which then ends where it begins. The power may
+        // have taken an index of the new one, and that of the old one would stay in its place.
         if let Some((base, _, Standing::Live)) = files::parse(&path)
-            && base >= first
-            && end.covers(base)
+            && (logs.contains(&base) || (base >= first && end.covers(base)))
         {
             disk.remove(&path)?;
         }
+    }
+    if swapping.syncs_in_between() {
+        disk.sync_dir(directory)?;
     }
     for &base in &logs {
         files::remark(disk, directory, base, (Standing::Swap, Standing::Live))?;

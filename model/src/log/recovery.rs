@@ -73,7 +73,7 @@ pub(super) fn open(
 ) -> Result<(Log, Recovery), DiskError> {
     let storage = config.storage;
     let mut recovery = Recovery::default();
-    let (bases, swapped_in) = leftovers::tidy(disk, directory)?;
+    let (bases, swapped_in) = leftovers::tidy(disk, directory, storage.swapping)?;
     recovery.segments_swapped_in = swapped_in;
     let mut loader = Loader {
         disk,

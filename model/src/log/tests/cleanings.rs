@@ -101,6 +101,39 @@ fn deaths(storage: Storage, dice: &[u64]) -> (u32, u32) {
     (tried, lost)
 }
 
+/// Every power cut in a start that finds what a dead round of cleaning has left. Returns how many there were and how many of
+/// them lost something.
+fn deaths_of_starts(storage: Storage, dice: &[u64]) -> (u32, u32) {
+    let (disk, log) = dirty_again(storage);
+    let old = read_all(&log, &mut disk.clone());
+    let (mut whole, mut cleaned) = (disk.clone(), log.clone());
+    clean(&mut cleaned, &mut whole).expect("works");
+    let new = read_all(&cleaned, &mut whole);
+    let loading = Loading { recovery_point: EndOffset(34), ..Loading::default() };
+    let (mut tried, mut lost) = (0, 0);
+    for call in disk.calls + 1..=whole.calls {
+        let (mut disk, mut log) = (disk.clone(), log.clone());
+        disk.die_in(call, Death::After);
+        assert_eq!(clean(&mut log, &mut disk), Err(DiskError::Crashed));
+        disk.restart();
+        let mut started = disk.clone();
+        Log::open(&mut started, DIRECTORY, config(storage), loading).expect("works");
+        for call in disk.calls + 1..=started.calls {
+            let mut disk = disk.clone();
+            disk.die_in(call, Death::Before);
+            assert!(Log::open(&mut disk, DIRECTORY, config(storage), loading).is_err());
+            disk.restart();
+            for dice in dice {
+                let mut disk = disk.clone();
+                disk.power_off(*dice);
+                tried += 1;
+                lost += u32::from(!is_sound(disk, storage, &old, &new));
+            }
+        }
+    }
+    (tried, lost)
+}
+
 fn many_dice() -> Vec<u64> {
     (0..40).collect()
 }
@@ -116,6 +149,12 @@ fn a_crash_in_any_disk_call_of_a_cleaning_leaves_the_old_log_or_the_new_one() {
 #[test]
 fn a_power_cut_in_any_disk_call_of_a_cleaning_leaves_the_old_log_or_the_new_one() {
     let (tried, lost) = deaths(Storage::LATEST, &many_dice());
+    assert!(tried > 2_000 && lost == 0, "{lost} of {tried}");
+}
+
+#[test]
+fn a_power_cut_in_a_start_that_finishes_a_cleaning_leaves_the_old_log_or_the_new_one() {
+    let (tried, lost) = deaths_of_starts(Storage::LATEST, &[1, 2]);
     assert!(tried > 2_000 && lost == 0, "{lost} of {tried}");
 }
 

@@ -129,6 +129,26 @@ fn a_finished_cleaning_is_put_in_place_wherever_it_stopped() {
     }
 }
 
+/// The power may take an index of the new segment, and what names it had. That of the old one must not stay beside it.
+#[test]
+fn a_segment_of_which_the_cleaning_left_nothing_takes_the_place_of_the_old_one_with_all_its_indexes() {
+    for indexes in [&["index"][..], &["timeindex"], &[], &["index", "timeindex"]] {
+        let disk = &mut FakeDisk::default();
+        closed(disk);
+        assert!(["index", "timeindex"].iter().all(|suffix| disk.content(&path(0, suffix)) != Some(vec![])));
+        disk.plant(&path(0, "log.swap"), "");
+        for suffix in indexes {
+            disk.plant(&path(0, &format!("{suffix}.swap")), "");
+        }
+        let (log, recovery) = open(disk, clean());
+        assert_eq!((ends(&log), segments(&log)), (vec![4, 5, 6, 7, 8], vec![0, 3, 6]));
+        assert_eq!((recovery.segments_swapped_in, recovery.indexes_rebuilt), (1, u32::from(indexes.len() < 2)));
+        for suffix in ["log", "index", "timeindex"] {
+            assert_eq!(disk.content(&path(0, suffix)), Some(vec![]), "{suffix} after {indexes:?}");
+        }
+    }
+}
+
 /// KAFKA-6264: of several segments that one was cleaned into, the last was not finished.
 #[test]
 fn a_cleaning_that_was_not_finished_is_undone_from_there_on() {
