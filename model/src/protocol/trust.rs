@@ -87,6 +87,15 @@ impl Trust {
         }
     }
 
+    /// Whether a start that finds a log shorter than its recovery point says so in the checkpoint before anything is appended.
+    #[must_use]
+    pub fn writes_lowered_recovery_points(self) -> bool {
+        match self {
+            Self::AnyValidBatch => false,
+            Self::WhatFitsTogether => true,
+        }
+    }
+
     /// Whether the leader-epoch checkpoint is rewritten in the same step as a truncation.
     #[must_use]
     pub fn writes_epochs_at_once(self) -> bool {
