@@ -37,6 +37,7 @@ impl Process {
             self.open_logs(step)?;
             self.observer.publish();
             self.put_strays_aside(step)?;
+            self.lower_recovery_points(step)?;
         }
         step.effects.note(Event::MetadataApplied { upto });
         self.obey(&touched, step)?;

@@ -36,6 +36,8 @@ enum Chore {
 #[derive(Clone, Debug)]
 pub(super) struct Background {
     due: BTreeMap<Chore, Time>,
+    /// When the first of them, or of the deletions that were known at the last tick, is due: asked for after every step.
+    next: Option<Time>,
 }
 
 impl Chore {
@@ -100,11 +102,14 @@ impl Background {
             let share = f64::from(drawn) / f64::from(u32::MAX);
             (chore, now + chore.delay(config) + chore.interval(config).mul_f64(share))
         };
-        Self { due: Chore::ALL.into_iter().filter(|chore| chore.is_wanted(config)).map(first).collect() }
+        let due: BTreeMap<Chore, Time> =
+            Chore::ALL.into_iter().filter(|chore| chore.is_wanted(config)).map(first).collect();
+        let next = due.values().min().copied();
+        Self { due, next }
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.due.values().min().copied()
+        self.next
     }
 }
 
@@ -125,7 +130,11 @@ impl Process {
                 Chore::Cleaning => self.look_for_dirt(step)?,
             }
         }
-        self.sweep(step)
+        self.sweep(step)?;
+        // What is discarded between two ticks has to wait for longer than the next one takes.
+        let chores = self.background.due.values().min().copied();
+        self.background.next = [chores, self.sweep_due()].into_iter().flatten().min();
+        Ok(())
     }
 
     /// Whether the time has come; if so, sets the next. A clock that jumped far ahead does not make up for missed turns.

@@ -29,6 +29,19 @@ impl Process {
         Ok(())
     }
 
+    /// A start that found a log shorter than what was synced of it has cut it, and that is written down at once, as after any
+    /// truncation (L33, L34): what is appended there next is not synced, and the checkpoint would say it was. Kafka leaves that
+    /// to the next round of checkpoints.
+    pub(super) fn lower_recovery_points(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
+        let written = &self.folder.recovery_points;
+        let fell = self.replicas.values().any(|replica| {
+            let known = written.get(replica.log.directory());
+            known.is_some_and(|known| *known > replica.log.recovery_point())
+        });
+        let at_once = self.own.protocol.storage.trust.writes_lowered_recovery_points();
+        if fell && at_once { self.write_recovery_points(step) } else { Ok(()) }
+    }
+
     /// L45: only of logs that begin above their first segment.
     pub(super) fn write_log_starts(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         if self.observer.has_published() {

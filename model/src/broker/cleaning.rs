@@ -32,6 +32,10 @@ impl Process {
         let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
         match replica.log.begin_cleaning(step.disk, step.now, replica.high_watermark)? {
             Some(cleaning) => {
+                if self.own.protocol.storage.trust.cleans_only_what_is_synced() {
+                    // Below what is written down a start takes a hole for a cleaned one.
+                    self.write_recovery_points(step)?;
+                }
                 self.cleaner.under_way = Some((partition, cleaning));
                 step.effects.later(Task::Clean { partition });
             }

@@ -196,7 +196,8 @@ impl Process {
             return Err(ErrorCode::NotLeaderOrFollower);
         }
         let protocol = self.own.protocol;
-        let low_watermark = self.low_watermark(partition);
+        let awaited = self.waiting.has_deletions();
+        let low_watermark = if awaited { self.low_watermark(partition) } else { None };
         let Some(replica) = self.replicas.get_mut(&partition) else { return Err(ErrorCode::NotLeaderOrFollower) };
         // The epoch may have changed since the read (R30). What the follower said then says nothing about this epoch.
         protocol.fencing.check(asked.current_leader_epoch.map(|_| bounds.epoch), replica.epoch())?;
@@ -217,7 +218,7 @@ impl Process {
         if moved && self.try_high_watermark(partition, step) {
             step.effects.later(Task::Wake { partition, high_watermark_moved: true });
         }
-        if self.low_watermark(partition) > low_watermark {
+        if awaited && self.low_watermark(partition) > low_watermark {
             self.wake_deletions_later(partition, step);
         }
         Ok(())

@@ -316,7 +316,6 @@ impl Process {
             self.proposals.deadline(),
             self.fetchers.deadline(),
             self.background.deadline(),
-            self.sweep_due(),
             self.strays.deadline(),
         ]
         .into_iter()

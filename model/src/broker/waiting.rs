@@ -268,6 +268,11 @@ impl Waiting {
         Some(deletion)
     }
 
+    /// Whether anybody waits for records to be deleted.
+    pub(super) fn has_deletions(&self) -> bool {
+        !self.deletions.is_empty()
+    }
+
     /// The DeleteRecords registered under a partition, oldest first.
     pub(super) fn deletions_on(&self, partition: Partition) -> Vec<Ticket> {
         self.watchers.get(&partition).map(|watchers| watchers.deletions.clone()).unwrap_or_default()

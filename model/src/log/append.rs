@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::batch::{Batch, BatchId, COMPRESSION, CorruptBatch};
 use super::log::Log;
+use super::segment::LIMIT;
 use super::slices::Slices;
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
@@ -189,7 +190,12 @@ impl Log {
         now: Time,
     ) -> Result<Option<EndOffset>, DiskError> {
         let first = batches.first().map_or(self.end.next(), Batch::base_offset);
-        let base = first.max(self.end.next());
+        let adjoining = self.active().end().next();
+        let in_reach = batches.last().is_none_or(|last| last.last_offset().0 - adjoining.0 <= LIMIT);
+        let base = match self.config.storage.trust.rolls_without_holes() && in_reach {
+            true => adjoining,
+            false => first.max(self.end.next()),
+        };
         if base == self.active().base() || !self.active().is_full(&self.limits(), length, batches, now) {
             return Ok(None);
         }

@@ -87,7 +87,9 @@ impl Log {
     }
 
     /// Begins a round: reads what is dirty and notes the last record of each key (L79, first pass). `None` if there is
-    /// nothing to clean, or if a batch cannot be read, in which case the log is left alone.
+    /// nothing to clean, or if a batch cannot be read, in which case the log is left alone. If the cleaner keeps
+    /// [to what is synced](crate::protocol::Trust::cleans_only_what_is_synced) the checkpoint of recovery points is due before
+    /// [`Log::clean_next`].
     ///
     /// # Errors
     /// Whatever the disk says.
@@ -216,8 +218,13 @@ impl Log {
     fn cleanable(&self, now: Time, high_watermark: EndOffset) -> Cleanable {
         let unstable = self.producers.entries().filter_map(|(_, entry)| entry.current_txn_first_offset()).min();
         let last_stable = unstable.map_or(high_watermark, |first| first.bound().min(high_watermark));
+        // A hole must not be taken for what a power cut has left of unsynced segments, nor the other way round.
+        let bound = match self.config.storage.trust.cleans_only_what_is_synced() {
+            true => last_stable.min(self.recovery_point),
+            false => last_stable,
+        };
         let min_lag = millis(self.config.min_compaction_lag);
-        Cleanable::of(&self.facts(), self.first_dirty, last_stable, now.millis(), min_lag)
+        Cleanable::of(&self.facts(), self.first_dirty, bound, now.millis(), min_lag)
     }
 
     fn facts(&self) -> Vec<SegmentFacts> {

@@ -248,15 +248,20 @@ impl Log {
     pub(super) fn roll(&mut self, disk: &mut dyn Disk, base: Offset, now: Time) -> Result<(), DiskError> {
         // If it ends at the recovery point no flush will ever look at it again, and every start will believe it: its last
         // entry, a cut, indexes that recovery has written.
-        let is_last_chance = self.config.storage.trust.syncs_cuts() && self.recovery_point >= self.end;
+        let is_last_chance = self.config.storage.trust.syncs_cuts() && self.recovery_point >= self.active().end();
+        // The end of the log lay inside of a batch that was cut, and was synced. No flush looks for a new file below.
+        let durability = match base.bound() < self.recovery_point {
+            true => Durability::Synced,
+            false => Durability::Cached,
+        };
         let active = self.active_mut();
         active.finish(disk)?;
         if is_last_chance {
             active.sync(disk)?;
         }
-        snapshots::write(disk, &self.directory, base.bound(), &self.producers, Durability::Cached)?;
+        snapshots::write(disk, &self.directory, base.bound(), &self.producers, durability)?;
         self.segments.push(Segment::create(disk, &self.directory, base, Standing::Live, now)?);
-        Ok(())
+        if durability == Durability::Synced { disk.sync_dir(&self.directory) } else { Ok(()) }
     }
 
     pub(super) fn limits(&self) -> Limits {

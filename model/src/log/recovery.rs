@@ -81,7 +81,7 @@ pub(super) fn open(
         loading,
         storage,
         index_interval: config.index_interval_bytes,
-        compact: config.compact,
+        cleaned_below: config.compact.then_some(loading.recovery_point),
         epochs: EpochCache::default(),
         recovery,
     };
@@ -185,8 +185,8 @@ struct Loader<'a> {
     loading: Loading,
     storage: Storage,
     index_interval: u64,
-    /// Something may be missing between two segments.
-    compact: bool,
+    /// Below, something may be missing between two segments: the cleaner was there.
+    cleaned_below: Option<EndOffset>,
     /// What the checkpoint said; learns what recovery sees.
     epochs: EpochCache,
     recovery: Recovery,
@@ -212,7 +212,7 @@ impl Loader<'_> {
                 self.recovery.holes += u32::from(base.bound() > before.end());
                 self.recovery.overlaps += u32::from(base.bound() < before.end());
                 // Below the recovery point, too: a power cut may bring back half of what a truncation took away.
-                if !self.loading.clean && !self.storage.trust.keeps_segment(base, before.end(), self.compact) {
+                if !self.loading.clean && !self.storage.trust.keeps_segment(base, before.end(), self.cleaned_below) {
                     self.drop_segments(&bases[index..])?;
                     break;
                 }

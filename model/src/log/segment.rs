@@ -270,13 +270,14 @@ impl Segment {
         self.entries.truncate(kept);
     }
 
-    /// The batches from the one that contains `from`, or the next above it, on: the index says where to begin, from there
-    /// on every batch is looked at (L29).
+    /// The batches from the one that contains `from`, or the next above it, on: the index says where to begin to look
+    /// (L29).
     pub(super) fn entries_from(&self, from: Offset) -> &[Entry] {
         let (_, position) = self.offsets.lookup(from);
         let near = self.entries.partition_point(|entry| entry.position < position);
-        let there = self.entries[near..].iter().position(|entry| entry.id.end().covers(from));
-        &self.entries[there.map_or(self.entries.len(), |further| near + further)..]
+        // Kafka reads on batch by batch; all of them are known here, and what is below is found sooner.
+        let further = self.entries[near..].partition_point(|entry| !entry.id.end().covers(from));
+        &self.entries[near + further..]
     }
 
     /// The first batch at or behind `from` with a record of this timestamp or a later one: the time index says where to

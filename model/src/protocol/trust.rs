@@ -30,13 +30,39 @@ impl Trust {
         }
     }
 
-    /// Whether a segment is kept behind one that ends at `end`. Where a log is `compacted` something may be missing between
-    /// the two.
+    /// Whether a segment is kept behind one that ends at `end`. Where a log is compacted something may be missing between
+    /// the two, but only as far as it [was cleaned](Self::cleans_only_what_is_synced): below the recovery point, which is
+    /// what `cleaned_below` says; above it what is missing was lost.
     #[must_use]
-    pub fn keeps_segment(self, base: Offset, end: EndOffset, compacted: bool) -> bool {
+    pub fn keeps_segment(self, base: Offset, end: EndOffset, cleaned_below: Option<EndOffset>) -> bool {
         match self {
             Self::AnyValidBatch => true,
-            Self::WhatFitsTogether => base.bound() == end || (compacted && base.bound() > end),
+            Self::WhatFitsTogether => {
+                let was_cleaned = cleaned_below.is_some_and(|below| base.bound() <= below);
+                base.bound() == end || (base.bound() > end && was_cleaned)
+            }
+        }
+    }
+
+    /// Whether the cleaner keeps below the recovery point, and that is written down before it takes anything away. Kafka's
+    /// cleaner is bounded by the last stable offset and the active segment alone (L78), so that after a power cut nothing
+    /// tells a segment that was cleaned away from one that was never synced.
+    #[must_use]
+    pub fn cleans_only_what_is_synced(self) -> bool {
+        match self {
+            Self::AnyValidBatch => false,
+            Self::WhatFitsTogether => true,
+        }
+    }
+
+    /// Whether a new segment begins where the one before ended, although its first batch, from a leader whose log was cleaned,
+    /// lies further on. Kafka's begins where that batch does (L27); such a hole is nothing that was lost, and a start could
+    /// not tell.
+    #[must_use]
+    pub fn rolls_without_holes(self) -> bool {
+        match self {
+            Self::AnyValidBatch => false,
+            Self::WhatFitsTogether => true,
         }
     }
 
@@ -71,6 +97,15 @@ impl Trust {
         }
     }
 
+    /// Whether a start that finds a log shorter than its recovery point says so in the checkpoint before anything is appended.
+    #[must_use]
+    pub fn writes_lowered_recovery_points(self) -> bool {
+        match self {
+            Self::AnyValidBatch => false,
+            Self::WhatFitsTogether => true,
+        }
+    }
+
     /// Whether the leader-epoch checkpoint is rewritten in the same step as a truncation.
     #[must_use]
     pub fn writes_epochs_at_once(self) -> bool {
@@ -87,11 +122,13 @@ mod tests {
 
     #[test]
     fn a_segment_that_does_not_go_on_where_the_one_before_ended_is_not_believed() {
-        let keeps = |base, compacted| Trust::WhatFitsTogether.keeps_segment(Offset(base), EndOffset(5), compacted);
-        assert!(keeps(5, false) && keeps(5, true));
-        assert!(!keeps(7, false), "what was between them was never synced");
-        assert!(keeps(7, true), "what was between them was cleaned");
-        assert!(!keeps(3, false) && !keeps(3, true), "it was cut off and has come back");
-        assert!(Trust::AnyValidBatch.keeps_segment(Offset(7), EndOffset(5), false));
+        let keeps = |base, below: Option<u64>| {
+            Trust::WhatFitsTogether.keeps_segment(Offset(base), EndOffset(5), below.map(EndOffset))
+        };
+        assert!(keeps(5, None) && keeps(5, Some(0)));
+        assert!(!keeps(7, None) && !keeps(7, Some(6)), "what was between them was never synced");
+        assert!(keeps(7, Some(7)), "what was between them was cleaned");
+        assert!(!keeps(3, None) && !keeps(3, Some(9)), "it was cut off and has come back");
+        assert!(Trust::AnyValidBatch.keeps_segment(Offset(7), EndOffset(5), None));
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     if let Some(gone) = gone
         && was.hurt.is_none_or(|hurt| gone.end() <= hurt.from)
         && !disk.rotten
+        && !was.left.may_have_cut(&gone)
     {
         let (guarantee, kind) = match was.hurt {
             None => (Guarantee::Durability, "restart-lost-committed-record"),
@@ -69,7 +70,8 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk };
     storage::reopened(replica, &reopened, verdicts);
     recovery::reopened(replica, &reopened, verdicts);
-    replica.left = Left { opened: true, opened_at: verdicts.fact(), ..Left::default() };
+    replica.left =
+        Left { opened: true, opened_at: verdicts.fact(), high_watermark: log.high_watermark, ..Left::default() };
     let same = replica.batches.iter().zip(&before).take_while(|(now, before)| now == before).count();
     let others: Vec<BatchId> = replica.batches[same..].to_vec();
     for batch in others {

@@ -23,6 +23,7 @@ pub(crate) fn reopened(replica: &ReplicaView, reopened: &Reopened<'_>, verdicts:
         return;
     }
     let missing = reopened.first_missing(replica);
+    let missing = missing.filter(|missing| !was.left.may_have_cut(missing));
     verdicts.demand(Guarantee::Recovery, missing.is_none(), "start-lost-what-was-there", || {
         let base = missing.map(|missing| missing.base.0).unwrap_or_default();
         format!("{broker} opened {partition} without the record at {base}, and nothing but its process had ended")

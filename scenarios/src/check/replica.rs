@@ -85,6 +85,11 @@ pub(crate) struct Left {
     /// Whether its last process cannot have been about to cut it: whoever dies in the middle of a step has done on disk
     /// what it never told.
     pub uncut: bool,
+    /// Whether a process that never said that it follows may have done so in the step in which it died, without a leader epoch
+    /// to ask with: then it has cut the log to the high watermark that it found (R35).
+    pub unsaid_following: bool,
+    /// No later process finds a lower high watermark than this: that of the last opening, or of a cut since.
+    pub high_watermark: EndOffset,
     /// Whether its disk was replaced by an empty one, and no log opened on that yet.
     pub wiped: bool,
     /// When it was opened last: the number of the fact.
@@ -93,7 +98,23 @@ pub(crate) struct Left {
 
 impl Default for Left {
     fn default() -> Self {
-        Self { opened: false, looked_at: false, intact: true, uncut: true, wiped: false, opened_at: 0 }
+        Self {
+            opened: false,
+            looked_at: false,
+            intact: true,
+            uncut: true,
+            unsaid_following: false,
+            high_watermark: EndOffset::ZERO,
+            wiped: false,
+            opened_at: 0,
+        }
+    }
+}
+
+impl Left {
+    /// Whether a process that has died since the log was opened may have cut off the batch without a word.
+    pub(crate) fn may_have_cut(&self, batch: &BatchId) -> bool {
+        self.unsaid_following && batch.end() > self.high_watermark
     }
 }
 
@@ -142,6 +163,7 @@ impl ReplicaView {
         self.start = self.start.min(end);
         self.first_segment = self.first_segment.filter(|first| first.bound() <= end);
         self.flushed = self.flushed.min(end);
+        self.left.high_watermark = self.left.high_watermark.min(end);
         self.agreed = self.agreed.min(self.batches.len());
     }
 
@@ -213,11 +235,14 @@ impl ReplicaView {
         self.distrusted = false;
     }
 
-    /// The process is over: roles and epochs are memory. `uncut`: it cannot have been about to cut its log.
-    pub(crate) fn stop(&mut self, uncut: bool) {
+    /// The process is over: roles and epochs are memory. `uncut`: it cannot have been about to cut its log. `led_by_other`: it
+    /// may have been about to follow.
+    pub(crate) fn stop(&mut self, uncut: bool, led_by_other: bool) {
         if self.left.opened {
             self.left.uncut = uncut;
         }
+        // It opens a log and follows in one step.
+        self.left.unsaid_following |= led_by_other && matches!(self.role, RoleView::Idle);
         (self.left.opened, self.left.looked_at) = (false, false);
         self.role = RoleView::Idle;
         self.epoch = None;

@@ -187,7 +187,8 @@ impl Replicas {
         broker.died_in_call = broker.doomed || how == Ending::StorageFailed;
         for partition in &mut self.partitions {
             let uncut = partition.is_uncut(id);
-            partition.replica(id).stop(uncut);
+            let led_by_other = partition.leader().is_some_and(|leader| leader != id);
+            partition.replica(id).stop(uncut, led_by_other);
         }
         match how {
             Ending::Exited | Ending::Crashed => {}

@@ -71,7 +71,7 @@ pub(crate) fn reopened(replica: &mut ReplicaView, reopened: &Reopened<'_>, verdi
     let counted_on = was.left.uncut && !was.left.wiped && !disk.rotten && !disk.syncs_in_vain;
     let synced_anything = was.known && was.flushed > log.start;
     if counted_on && synced_anything {
-        let lost = missing.filter(|missing| missing.end() <= was.flushed);
+        let lost = missing.filter(|missing| missing.end() <= was.flushed && !was.left.may_have_cut(missing));
         verdicts.demand(Guarantee::Storage, lost.is_none(), "synced-batch-lost", || {
             let (upto, base) = (was.flushed, lost.map_or(EndOffset::ZERO, |lost| lost.base.bound()));
             format!("{broker} had synced {partition} up to {upto}, and opened it without the record at {base}")

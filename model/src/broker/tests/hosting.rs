@@ -111,6 +111,25 @@ fn what_an_earlier_life_put_aside_is_removed_by_a_later_one() {
     assert_eq!(stage.noted(|event| matches!(event, Event::Strayed { .. })), 0, "it was told then");
 }
 
+/// A cut inside of a batch leaves an end that no file remembers, and a recovery point there.
+#[test]
+fn a_log_that_is_shorter_than_its_recovery_point_is_written_down_before_it_grows() {
+    let file = "recovery-point-offset-checkpoint";
+    let kafka = Protocol { storage: Storage::KAFKA, ..Protocol::LATEST };
+    for (protocol, written) in [(Protocol::LATEST, 3), (kafka, 9)] {
+        let config = BrokerConfig { controlled_shutdown_enable: false, ..BrokerConfig::default() };
+        let mut stage = Stage::with(1, config, protocol).brought_up(&three(1, &[1], 1));
+        for value in 1..=3 {
+            stage.produce(1, Acks::Leader, &[value]);
+            stage.run_all();
+        }
+        stage.disk.plant(file, "0\n1\nt 0 9\n");
+        come_up_again(&mut stage, &[]);
+        assert_eq!(stage.replica(P).log.recovery_point().0, 3);
+        assert_eq!(stage.disk.text(file), Some(format!("0\n1\nt 0 {written}\n")), "L33");
+    }
+}
+
 /// Another topic of the same name, whose partition lies on all brokers.
 fn reborn() -> [MetadataRecord; 2] {
     let id = TopicId(9);

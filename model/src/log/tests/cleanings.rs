@@ -36,6 +36,8 @@ fn dirty_again(storage: Storage) -> (FakeDisk, Log) {
         let key = if nth % 4 == 0 { nth + 100 } else { nth % 4 };
         lead(&mut log, &mut disk, key, &format!("{nth:02}"));
         if nth == 19 {
+            let end = log.end();
+            log.flush(&mut disk, end, NOW).expect("works");
             clean(&mut log, &mut disk).expect("works");
         }
     }
@@ -197,6 +199,56 @@ fn a_log_is_due_when_enough_of_it_is_dirty_and_below_the_high_watermark() {
     assert_eq!(Some(first_dirty.next()), log.segment_bases().next_back(), "all but the active segment is clean");
     log.resume_cleaning_at(EndOffset(99));
     assert_eq!(log.first_dirty(), log.start(), "a checkpoint outside of the log counts as none");
+}
+
+#[test]
+fn what_is_not_synced_is_not_cleaned_but_by_kafka() {
+    for storage in [Storage::LATEST, Storage::KAFKA] {
+        let mut disk = FakeDisk::default();
+        let mut log = Log::open(&mut disk, DIRECTORY, config(storage), Loading::default()).expect("works").0;
+        for nth in 0..20 {
+            lead(&mut log, &mut disk, nth % 3, "v");
+        }
+        let bases = segments(&log);
+        assert!(bases.len() > 4, "{bases:?}");
+        log.flush(&mut disk, EndOffset(bases[2] + 1), NOW).expect("works");
+        let cleaning = log.begin_cleaning(&mut disk, NOW, log.end()).expect("works").expect("dirty");
+        let upto = if storage == Storage::LATEST { bases[2] } else { bases[bases.len() - 1] };
+        assert_eq!(cleaning.upto(), EndOffset(upto), "L78");
+    }
+}
+
+/// A power cut takes a whole segment, and leaves the empty one behind it: without the bound of the cleaner the log would
+/// seem to end there.
+#[test]
+fn a_compacted_log_ends_where_a_segment_was_lost_and_not_where_one_was_cleaned_away() {
+    for storage in [Storage::LATEST, Storage::KAFKA] {
+        let mut disk = FakeDisk::default();
+        let mut log = Log::open(&mut disk, DIRECTORY, config(storage), Loading::default()).expect("works").0;
+        while log.segment_bases().count() < 3 {
+            lead(&mut log, &mut disk, 1, "v");
+        }
+        let bases = segments(&log);
+        log.flush(&mut disk, EndOffset(bases[2]), NOW).expect("works");
+        clean(&mut log, &mut disk).expect("works");
+        let kept = log.batches().filter(|id| id.end().0 <= bases[2]).count();
+        assert!(kept < bases[2] as usize, "there are holes");
+        while log.segment_bases().count() < 5 {
+            lead(&mut log, &mut disk, 2, "v");
+        }
+        let loading = Loading { recovery_point: log.recovery_point(), ..Loading::default() };
+        let whole = Log::open(&mut disk.clone(), DIRECTORY, config(storage), loading).expect("works").0;
+        assert!(whole.batches().eq(log.batches()), "{storage:?}: a process that dies loses nothing");
+        // The names are there, and nothing in the files.
+        crate::disk::Disk::sync_dir(&mut disk, DIRECTORY).expect("works");
+        disk.power_off_losing_all();
+        let (found, recovery) = Log::open(&mut disk, DIRECTORY, config(storage), loading).expect("works");
+        let last = found.batches().last().expect("what was synced").end();
+        match storage == Storage::LATEST {
+            true => assert_eq!((found.end(), last), (EndOffset(bases[2]), EndOffset(bases[2]))),
+            false => assert!(recovery.holes > 0 && found.end() > last, "{} above {last}", found.end()),
+        }
+    }
 }
 
 /// A file of a round that was given up must not make the next start undo a later round (KAFKA-6264).

@@ -160,6 +160,7 @@ fn a_foreign_reader_finds_the_same_records_in_rolled_truncated_and_compacted_fil
     let truncated = by_kafka_protocol(disk);
     assert_eq!((truncated.len(), truncated[18].1), (19, 5));
     assert_eq!(truncated, by_us(&log, disk));
+    log.flush(disk, EndOffset(19), NOW).expect("works");
     let mut cleaning =
         log.begin_cleaning(disk, NOW + Duration::from_secs(1), log.end()).expect("works").expect("dirty");
     while matches!(log.clean_next(disk, &mut cleaning, NOW).expect("works"), Progress::More(_)) {}

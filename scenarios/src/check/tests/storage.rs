@@ -1,7 +1,7 @@
 //! What was synced is there, a start finds what a stop has left, and what is derived agrees with its log.
 
 use model::event::Event;
-use model::log::Recovery;
+use model::log::{BatchId, Recovery};
 use model::names::{EndOffset, LeaderEpoch};
 use sim::fact::{Ending, What};
 use sim::fault::Fault;
@@ -70,6 +70,41 @@ fn storage_a_follower_that_was_about_to_cut_its_log_may_have_cut_it() {
     play.stopped(B2, Ending::Crashed);
     play.returns(B2, &[one(0, 0, 7)]);
     play.holds();
+}
+
+/// A log without leader epochs is cut to the high watermark by whoever begins to follow (R35), and a start opens it and
+/// follows in one step.
+#[test]
+fn storage_a_start_that_died_before_it_said_anything_may_have_cut_its_log_to_the_high_watermark() {
+    let opens = |play: &mut Play, batches: &[BatchId], high_watermark: u64| {
+        play.starts_again(B2);
+        let end = EndOffset(batches.len() as u64);
+        let (start, high_watermark, recovery_point) = (EndOffset(0), EndOffset(high_watermark).min(end), EndOffset(0));
+        let (batches, epochs) = (batches.to_vec(), vec![(LeaderEpoch(0), EndOffset(0))]);
+        play.note(B2, Event::Opened { partition: P, start, end, high_watermark, recovery_point, batches, epochs });
+    };
+    let story = |high_watermark: u64| {
+        let all = [one(0, 0, 7), one(1, 0, 8)];
+        let mut play = Play::new();
+        all.into_iter().for_each(|record| play.committed(record));
+        play.flushed(B2, 2);
+        play.stopped(B2, Ending::Crashed);
+        opens(&mut play, &all, high_watermark);
+        play.stopped(B2, Ending::PoweredOff);
+        play.starts_again(B2);
+        play.stopped(B2, Ending::Crashed);
+        opens(&mut play, &all[..1], high_watermark);
+        play.broken()
+    };
+    assert_eq!(story(1), Vec::<String>::new());
+    let lost = ["power-loss/power-loss-took-synced-record", "storage/synced-batch-lost"];
+    assert_eq!(story(2), lost, "it lay below the high watermark");
+    // Whoever follows already has cut it when it began to.
+    let mut play = two_of_three_synced();
+    play.followed(B2, (0, 0), B1);
+    play.stopped(B2, Ending::PoweredOff);
+    opens(&mut play, &[one(0, 0, 7)], 1);
+    assert_eq!(play.broken(), ["storage/synced-batch-lost"], "it followed already");
 }
 
 #[test]

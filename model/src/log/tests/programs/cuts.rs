@@ -9,7 +9,7 @@ use super::plain::Setting;
 use super::world::{World, open};
 use super::{Op, any_program, any_program_with_cuts, audit, latest};
 use crate::disk::DiskError;
-use crate::log::{BatchId, Log};
+use crate::log::{Batch, BatchId, Log};
 use crate::names::EndOffset;
 use crate::protocol::Storage;
 
@@ -22,10 +22,13 @@ impl World {
         let (log, recovery) = open(&mut self.disk, &self.plain, false)?;
         assert!(!recovery.epochs_malformed, "a checkpoint is the old or the new one");
         let found = audit::batches(&self.disk);
-        // A start below which the log ends throws everything away, synced or not (L52).
-        let last = before.batches.last().map_or(0, |last| last.end().0);
-        if last >= before.checkpoints.log_start.0 {
-            for batch in before.below(before.recovery_point) {
+        // A start below which the log ends throws everything away, synced or not (L52); so it does if what lay above was lost.
+        let synced = before.below(before.recovery_point);
+        let last = |batches: &[Batch]| batches.last().map_or(0, |last| last.end().0);
+        let log_start = before.checkpoints.log_start.0;
+        let is_thrown_away = last(&before.batches) < log_start || recovery.began_anew && last(&synced) < log_start;
+        if !is_thrown_away {
+            for batch in synced {
                 assert!(found.contains(&batch), "{:?} was synced, and is not in {found:?}", batch.id());
             }
         }

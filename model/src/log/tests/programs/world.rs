@@ -159,6 +159,9 @@ impl World {
         }
         let Some(mut cleaning) = self.cleaning.take() else {
             self.cleaning = self.log.begin_cleaning(&mut self.disk, self.plain.now, high_watermark)?;
+            if self.cleaning.is_some() && self.plain.setting.storage.trust.cleans_only_what_is_synced() {
+                self.plain.checkpoints.recovery_point = self.log.recovery_point();
+            }
             return Ok(());
         };
         let progress = self.log.clean_next(&mut self.disk, &mut cleaning, self.plain.now)?;
