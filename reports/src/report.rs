@@ -278,7 +278,8 @@ pub(crate) struct Figure {
 /// What people must know who quote a bound.
 pub(crate) const SMALL_PRINT: &str = "A bound is about the share of runs that break a guarantee under this distribution \
     of workloads, faults and timings, in this implementation; it says nothing about Kafka in production. One run is one \
-    seed and one fresh cluster; only runs that put the premise to the test are counted.";
+    seed and one fresh cluster; only runs that put the premise to the test are counted. Crash points and crash states of \
+    one command share their beginning: they are no independent runs, and their bounds are too good.";
 
 /// A share in per cent, with as many digits as it takes.
 pub(crate) fn percent(share: f64) -> String {

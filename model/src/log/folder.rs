@@ -18,7 +18,6 @@ const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_STARTS: &str = "log-start-offset-checkpoint";
 const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 const CLEANER_OFFSETS: &str = "cleaner-offset-checkpoint";
-const META: &str = "meta.properties";
 const PARTITION_METADATA: &str = "partition.metadata";
 
 /// What a process finds in its log directory when it starts. Partitions go by the names of their directories.
@@ -185,23 +184,6 @@ impl LogFolder {
         checkpoint::replace(disk, &metadata_path(directory), text, replacing)
     }
 
-    /// Says whose the log directory is: what formatting the storage does, once.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
-    pub fn write_node_id(disk: &mut dyn Disk, node_id: u32, replacing: Replacing) -> Result<(), DiskError> {
-        checkpoint::replace(disk, META, format!("node.id={node_id}\nversion=1\n"), replacing)
-    }
-
-    /// The node whose log directory this is; `None` on an empty or wiped disk.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
-    pub fn read_node_id(disk: &mut dyn Disk) -> Result<Option<u32>, DiskError> {
-        let text = checkpoint::read(disk, META)?.unwrap_or_default();
-        Ok(text.lines().find_map(|line| line.strip_prefix("node.id=")?.parse().ok()))
-    }
-
     fn read_offsets(
         &mut self,
         disk: &mut dyn Disk,
@@ -216,7 +198,7 @@ impl LogFolder {
 }
 
 /// Where a partition's topic id is kept.
-pub(super) fn metadata_path(directory: &str) -> String {
+fn metadata_path(directory: &str) -> String {
     format!("{directory}/{PARTITION_METADATA}")
 }
 

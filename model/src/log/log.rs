@@ -299,23 +299,3 @@ impl Log {
 pub(super) fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
-
-/// Removes a replica's directory for good, wherever an earlier attempt stopped.
-///
-/// Kafka renames the directory first, in one step; here `partition.metadata` goes first. Without it no start takes the
-/// rest for a replica.
-///
-/// # Errors
-/// Whatever the disk says.
-pub fn remove_directory(disk: &mut dyn Disk, directory: &str) -> Result<(), DiskError> {
-    let metadata = super::folder::metadata_path(directory);
-    match disk.remove(&metadata) {
-        Ok(()) => disk.sync_dir(directory)?,
-        Err(DiskError::NotFound) => {}
-        Err(error) => return Err(error),
-    }
-    for path in disk.list(directory)? {
-        disk.remove(&path)?;
-    }
-    disk.sync_dir(directory)
-}

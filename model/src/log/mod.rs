@@ -39,7 +39,7 @@ pub use cleaning::{CleanedBatch, Cleaning, Progress};
 pub use config::LogConfig;
 pub use epochs::EpochCache;
 pub use folder::LogFolder;
-pub use log::{Log, remove_directory};
+pub use log::Log;
 pub use producers::Producers;
 pub use read::{Found, OutOfRange, Span};
 pub use record::{Header, Record, Records};

@@ -84,16 +84,18 @@ pub(super) fn open(
         cleaned_below: config.compact.then_some(loading.recovery_point),
         epochs: EpochCache::default(),
         recovery,
+        dropped: Vec::new(),
     };
     loader.read_epochs()?;
     let first_scanned = if loading.clean { bases.len() } else { floor(&bases, loading.recovery_point) };
     let mut segments = loader.load(&bases, first_scanned)?;
-    let Loader { mut epochs, mut recovery, .. } = loader;
+    let Loader { mut epochs, mut recovery, mut dropped, .. } = loader;
     let end = segments.last().map_or(EndOffset::ZERO, Segment::end);
     if segments.is_empty() || end < loading.log_start {
         recovery.began_anew = !segments.is_empty();
         for segment in std::mem::take(&mut segments) {
             files::discard(disk, directory, segment.base())?;
+            dropped.push(segment.base());
         }
         snapshots::remove_all(disk, directory)?;
         epochs.clear();
@@ -109,6 +111,8 @@ pub(super) fn open(
     }
     let doubtful_from = bases.get(first_scanned).map(|base| base.bound());
     let producers = open_producers(disk, directory, &segments, end, doubtful_from)?;
+    let due = loading.now + config.file_delete_delay;
+    let discarded: VecDeque<(Offset, Time)> = dropped.into_iter().map(|base| (base, due)).collect();
     let log = Log {
         directory: directory.to_owned(),
         config,
@@ -119,7 +123,7 @@ pub(super) fn open(
         epochs,
         producers,
         flushed_at: loading.now,
-        discarded: VecDeque::new(),
+        discarded,
         first_dirty: start,
         cuts: 0,
     };
@@ -190,6 +194,8 @@ struct Loader<'a> {
     /// What the checkpoint said; learns what recovery sees.
     epochs: EpochCache,
     recovery: Recovery,
+    /// Segments that were discarded: their files go some time later (L40).
+    dropped: Vec<Offset>,
 }
 
 impl Loader<'_> {
@@ -248,6 +254,7 @@ impl Loader<'_> {
             files::discard(self.disk, self.directory, base)?;
             snapshots::discard(self.disk, self.directory, base.bound())?;
             self.recovery.segments_dropped += 1;
+            self.dropped.push(base);
         }
         let is_to_last = !bases.is_empty() && self.storage.trust.syncs_cuts();
         if is_to_last { self.disk.sync_dir(self.directory) } else { Ok(()) }

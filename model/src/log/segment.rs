@@ -88,22 +88,8 @@ impl Segment {
     ) -> Result<Self, DiskError> {
         let mut file = |kind| disk.create(&files::path(directory, base, kind, standing));
         let (log, offsets_file, times_file) = (file(Kind::Log)?, file(Kind::OffsetIndex)?, file(Kind::TimeIndex)?);
-        Ok(Self {
-            base,
-            log,
-            entries: Vec::new(),
-            offsets: OffsetIndex::new(base),
-            offsets_file,
-            times: TimeIndex::new(base),
-            times_file,
-            has_producers: false,
-            unindexed: 0,
-            largest: (NO_TIMESTAMP, base),
-            created: now,
-            modified: now,
-            cut_unsynced: false,
-            indexes_unsynced: false,
-        })
+        let indexes = (OffsetIndex::new(base), TimeIndex::new(base));
+        Ok(Self::of_files((log, offsets_file, times_file), indexes, base, now))
     }
 
     /// A segment of files that are there, with indexes as they were found; [`Segment::note`] must be told of its batches.

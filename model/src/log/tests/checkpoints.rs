@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::disk::{Death, FakeDisk};
 use crate::disk::{Disk, DiskError};
-use crate::log::{LogFolder, checkpoint, remove_directory};
+use crate::log::{LogFolder, checkpoint};
 use crate::names::{BrokerEpoch, EndOffset, TopicId};
 use crate::protocol::{Marker, Replacing};
 
@@ -78,7 +78,6 @@ fn whenever_the_power_goes_the_old_or_the_new_checkpoint_is_there() {
 fn an_empty_disk_is_a_first_start() {
     let mut disk = FakeDisk::default();
     assert_eq!(LogFolder::open(&mut disk, Marker::GoneBeforeLoading), Ok(LogFolder::default()));
-    assert_eq!(LogFolder::read_node_id(&mut disk), Ok(None));
 }
 
 #[test]
@@ -117,7 +116,6 @@ fn a_marker_without_a_readable_epoch_is_a_marker_all_the_same() {
 #[test]
 fn the_next_life_finds_checkpoints_and_partitions() {
     let mut disk = FakeDisk::default();
-    LogFolder::write_node_id(&mut disk, 3, SAFELY).expect("works");
     LogFolder::write_recovery_points(&mut disk, [("t1-0", EndOffset(5)), ("t1-1", EndOffset(6))], SAFELY)
         .expect("works");
     LogFolder::write_high_watermarks(&mut disk, points(&[("t1-0", 4)]), SAFELY).expect("works");
@@ -125,7 +123,6 @@ fn the_next_life_finds_checkpoints_and_partitions() {
     disk.create("t1-1/00000000000000000000.log").expect("works");
     disk.create("lost+found/x").expect("works");
     assert_eq!(disk.text("t1-0/partition.metadata").as_deref(), Some("version: 0\ntopic_id: 1\n"));
-    assert_eq!(LogFolder::read_node_id(&mut disk), Ok(Some(3)));
     let folder = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works");
     assert_eq!(folder.recovery_points, points(&[("t1-0", 5), ("t1-1", 6)]));
     assert_eq!(folder.high_watermarks, points(&[("t1-0", 4)]));
@@ -145,28 +142,4 @@ fn a_checkpoint_that_cannot_be_read_counts_as_absent() {
     assert_eq!(folder.high_watermarks, points(&[("t1-0", 9)]));
     assert_eq!(folder.directories, BTreeMap::from([("t1-0".to_owned(), None)]));
     assert_eq!(folder.malformed, ["recovery-point-offset-checkpoint"]);
-}
-
-#[test]
-fn a_directory_that_is_being_removed_is_nobodys_from_the_first_moment() {
-    let mut disk = FakeDisk::default();
-    LogFolder::write_partition_metadata(&mut disk, "t1-0", TopicId(1), SAFELY).expect("works");
-    disk.create("t1-0/00000000000000000000.log").expect("works");
-    let before = disk.calls;
-    let mut unfinished = 0;
-    for call in before + 1.. {
-        let mut disk = disk.clone();
-        disk.die_in(call, Death::After);
-        if remove_directory(&mut disk, "t1-0").is_ok() {
-            assert_eq!(disk.paths(), [""; 0]);
-            break;
-        }
-        disk.restart();
-        let found = LogFolder::open(&mut disk, Marker::GoneBeforeLoading).expect("works").directories;
-        assert!(found.values().all(Option::is_none), "after call {call}");
-        remove_directory(&mut disk, "t1-0").expect("goes on where it stopped");
-        assert_eq!(disk.paths(), [""; 0]);
-        unfinished += 1;
-    }
-    assert!(unfinished >= 4);
 }

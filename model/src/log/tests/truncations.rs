@@ -3,7 +3,6 @@
 use super::disk::FakeDisk;
 use super::{NOW, batch, ends, epochs, lead, new_log, open, segments, served, stored};
 use crate::log::Log;
-use crate::log::remove_directory;
 use crate::names::{EndOffset, LeaderEpoch, Time};
 
 /// Epochs 1, 2, 3; batches [0,2) [2,4) | [4,6) [6,8) | [8,10), two to a segment.
@@ -108,14 +107,4 @@ fn a_full_truncation_forgets_everything_and_writes_that_down() {
         assert_eq!((log.start(), log.end()), (EndOffset(start), EndOffset(start)));
         assert_eq!(disk.paths().iter().filter(|path| path.ends_with(".deleted")).count(), 0, "swept by the start");
     }
-}
-
-#[test]
-fn a_removed_log_leaves_nothing() {
-    let disk = &mut FakeDisk::default();
-    let mut log = five_batches(disk);
-    log.truncate_to(disk, EndOffset(4), NOW).expect("works");
-    disk.plant("t1-01/other", "");
-    remove_directory(disk, log.directory()).expect("works");
-    assert_eq!(disk.paths(), ["t1-01/other"]);
 }
