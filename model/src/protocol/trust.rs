@@ -66,8 +66,9 @@ impl Trust {
         }
     }
 
-    /// Whether segments that are deleted, oldest first, are each synced away before the next one goes. If they are not, a
-    /// power cut may bring an older one back without the next, and a recovery that wants no holes would end the log there.
+    /// Whether segments that go, deleted with the oldest first or cut off with the newest first, are each synced away before
+    /// the next one goes. If they are not, a power cut may bring one back without its neighbour, and a recovery that wants
+    /// no holes would end the log there, or take it for one that was cleaned.
     #[must_use]
     pub fn syncs_deletions(self) -> bool {
         match self {
