@@ -51,8 +51,9 @@ pub(crate) fn answered(shared: &mut Replicas, place: usize, answer: Answer, verd
         format!("{broker} deleted records of {partition} on request, and its cleanup.policy does not have delete")
     });
     let replica = view.replica(broker);
-    let (start, high_watermark) = (replica.start, replica.high_watermark);
-    let asked = before.map_or(start, Offset::bound);
+    let high_watermark = replica.high_watermark;
+    // Who asked for all that was committed is not told how much that was, and it may be more by now.
+    let asked = before.map_or(EndOffset::ZERO, Offset::bound);
     // It was at least here when the request was accepted, and has not fallen since.
     verdicts.demand(Guarantee::DeleteRecords, asked <= high_watermark, "asked-above-high-watermark", || {
         format!("{broker} agreed to delete {partition} up to {asked}, its high watermark is {high_watermark}")

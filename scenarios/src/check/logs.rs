@@ -257,6 +257,10 @@ pub(crate) fn cut(
     let demanded = obeys_present_leader && !replica.distrusted;
     let cut_off = committed[..had].get(kept).copied();
     view.committed = committed;
+    if view.replica(broker).batches.is_empty() && end <= view.released {
+        // It begins where it was cut: what would lie below was deleted by right, before this replica came to it.
+        view.open(broker, (end, end), &[]);
+    }
     if demanded {
         verdicts.exercised(Guarantee::LeaderCompleteness);
         if let Some(cut_off) = cut_off {
