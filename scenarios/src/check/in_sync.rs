@@ -110,7 +110,9 @@ fn newcomers_are_complete(shared: &mut Replicas, place: usize, turn: &Turn, verd
         }
         let view = &mut shared.partitions[place];
         let partition = view.partition;
-        let missing = view.first_missing(broker);
+        // What was deleted by right nobody asks for: a newcomer may even have an older history there, until it learns from
+        // its leader where the log begins (L25).
+        let missing = view.first_missing(broker).and_then(|_| view.first_missing_of_what_is_left(broker));
         verdicts.demand(Guarantee::LeaderCompleteness, missing.is_none(), "newcomer-lacks-committed-record", || {
             let at = missing.map(|batch| batch.base);
             format!("{broker} joined the ISR of {partition} without the record committed at {at:?}")

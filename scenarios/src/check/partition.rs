@@ -295,6 +295,12 @@ impl PartitionView {
         }
     }
 
+    /// The first committed batch that was not deleted by right and that the broker's log lacks, batch by batch.
+    pub(crate) fn first_missing_of_what_is_left(&self, broker: BrokerId) -> Option<BatchId> {
+        let left = self.committed.iter().filter(|batch| batch.end() > self.released);
+        left.copied().find(|batch| !self.known(broker).is_some_and(|replica| replica.has(batch)))
+    }
+
     /// Whether the offset belongs to history that was ever lost, so that readers may have seen something else there.
     pub(crate) fn is_history_broken_at(&self, offset: Offset) -> bool {
         self.history_broken_from.is_some_and(|from| from.0 <= offset.0)
