@@ -257,8 +257,9 @@ pub(crate) fn cut(
     let demanded = obeys_present_leader && !replica.distrusted;
     let cut_off = committed[..had].get(kept).copied();
     view.committed = committed;
-    if view.replica(broker).batches.is_empty() && end <= view.released {
-        // It begins where it was cut: what would lie below was deleted by right, before this replica came to it.
+    if end <= view.released {
+        // What lies below was deleted by right. This replica may even have an older history there, until it learns from its
+        // leader where the log begins (L25): it counts as if it began where it was cut.
         view.open(broker, (end, end), &[]);
     }
     if demanded {
