@@ -1,7 +1,8 @@
 //! What does a broker believe of what an unclean stop left on its disk?
 //!
-//! The one question whose latest answer is not Kafka's. With Kafka's answer, storms of power cuts on a disk that may give
-//! back truncated bytes make replicas that hold old records under new epochs; the known bugs keep that as a row.
+//! One of two questions whose latest answer is not Kafka's; the other is [`super::Swapping`]. With Kafka's answer, storms of
+//! power cuts on a disk that may give back truncated bytes make replicas that hold old records under new epochs; the known
+//! bugs keep that as a row.
 
 use serde::{Deserialize, Serialize};
 
