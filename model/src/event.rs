@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Acks;
 use crate::log::{BatchId, CleanedBatch, DeletedSegment, Recovery};
-use crate::metadata::MetadataRecord;
-use crate::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, PartitionEpoch};
-use crate::wire::{ErrorCode, OffsetSpec};
+use crate::metadata::{MetadataRecord, PartitionChange};
+use crate::names::{
+    BrokerEpoch, BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition, PartitionEpoch, SnapshotId,
+};
+use crate::wire::{AdminRequest, ErrorCode, OffsetSpec, Voter};
 
 /// What one record's payload says: its first eight bytes, big endian. Load writes every value once per run, so a value
 /// names a record wherever it turns up.
@@ -421,6 +423,105 @@ pub enum Event {
         /// The directory.
         directory: String,
     },
+    // ---- the quorum of controllers ----
+    /// A controller has read its disk: this is the metadata log that it found.
+    QuorumOpened {
+        /// The voter.
+        voter: Voter,
+        /// The epoch in which it starts.
+        epoch: LeaderEpoch,
+        /// The log start offset.
+        start: EndOffset,
+        /// The log end offset.
+        end: EndOffset,
+        /// Every batch in the log.
+        batches: Vec<BatchId>,
+        /// The snapshot from which it starts, if it has one.
+        snapshot: Option<SnapshotId>,
+    },
+    /// A controller's role in the quorum is another one now, or the same in another epoch (C2, C6).
+    QuorumRole {
+        /// Its epoch now.
+        epoch: LeaderEpoch,
+        /// Its role now.
+        role: QuorumRole,
+        /// Whom it believes to lead.
+        leader: Option<ControllerId>,
+    },
+    /// A controller has promised its vote, and the promise is on its disk (C3, C11).
+    Voted {
+        /// In which epoch.
+        epoch: LeaderEpoch,
+        /// To whom; itself when it stands.
+        candidate: Voter,
+    },
+    /// A batch was appended to a controller's metadata log.
+    MetadataAppended {
+        /// The epoch of whoever appended.
+        epoch: LeaderEpoch,
+        /// The batch.
+        batch: BatchId,
+        /// Whether this controller leads.
+        leads: bool,
+    },
+    /// Everything below is synced in a controller's metadata log.
+    MetadataSynced {
+        /// The bound.
+        upto: EndOffset,
+    },
+    /// A controller cut its metadata log, which was not a prefix of the leader's (C22).
+    MetadataTruncated {
+        /// The log end offset now.
+        end: EndOffset,
+    },
+    /// The high watermark of a controller's metadata log is now here.
+    MetadataHighWatermark {
+        /// The epoch in which it knows this.
+        epoch: LeaderEpoch,
+        /// Everything below is committed.
+        at: EndOffset,
+        /// Whether this controller leads.
+        leads: bool,
+    },
+    /// A controller has written a snapshot, or has fetched one and begun again with it (C24, C25).
+    MetadataSnapshot {
+        /// Which.
+        id: SnapshotId,
+        /// Whether it was fetched: the log then begins, and ends, with it.
+        fetched: bool,
+        /// Where the log starts now.
+        log_start: EndOffset,
+    },
+    /// A controller is the active one no more: what it had decided and not committed is forgotten (C32).
+    ControllerResigned {
+        /// In which epoch it was active.
+        epoch: LeaderEpoch,
+        /// What it answered NOT_CONTROLLER, though it may still come true.
+        unanswered: u32,
+    },
+    /// A controller has answered a request that changed something: no sooner than that was committed (C30, R73).
+    ControllerAnswered {
+        /// Who asked.
+        peer: Node,
+        /// The first record of the decision, and the bound behind the last one.
+        decided: (Offset, EndOffset),
+        /// How far the metadata log is committed at this moment.
+        committed: EndOffset,
+    },
+    /// An admin client was answered to a request for a change.
+    Administered {
+        /// What was asked.
+        request: AdminRequest,
+        /// What was answered.
+        error: ErrorCode,
+        /// Why, for people.
+        message: String,
+    },
+    /// A replica was moved away, or its topic was deleted: its log is being removed (R98).
+    Removed {
+        /// The partition.
+        partition: Partition,
+    },
 }
 
 impl Event {
@@ -453,7 +554,10 @@ impl Event {
             | Self::DeleteRecordsAnswered { partition, .. }
             | Self::RecordsDeleted { partition, .. }
             | Self::OffsetListed { partition, .. }
-            | Self::Committed { record: MetadataRecord::PartitionChange { partition, .. }, .. } => Some(*partition),
+            | Self::Removed { partition }
+            | Self::Committed { record: MetadataRecord::PartitionChange(PartitionChange { partition, .. }), .. } => {
+                Some(*partition)
+            }
             Self::Committed { record: MetadataRecord::Partition(registration), .. } => Some(registration.partition),
             Self::SendCalled { partition, .. } | Self::SendFailed { partition, .. } => *partition,
             Self::Committed { .. }
@@ -467,9 +571,37 @@ impl Event {
             | Self::TopicCreated { .. }
             | Self::TopicRefused { .. }
             | Self::TopicDescribed { .. }
-            | Self::Strayed { .. } => None,
+            | Self::Strayed { .. }
+            | Self::QuorumOpened { .. }
+            | Self::QuorumRole { .. }
+            | Self::Voted { .. }
+            | Self::MetadataAppended { .. }
+            | Self::MetadataSynced { .. }
+            | Self::MetadataTruncated { .. }
+            | Self::MetadataHighWatermark { .. }
+            | Self::MetadataSnapshot { .. }
+            | Self::ControllerResigned { .. }
+            | Self::ControllerAnswered { .. }
+            | Self::Administered { .. } => None,
         }
     }
+}
+
+/// A controller's role in the quorum (C2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum QuorumRole {
+    /// It knows no leader.
+    Unattached,
+    /// It asks whether it would be elected (KIP-996).
+    Prospective,
+    /// It stands for election.
+    Candidate,
+    /// It leads.
+    Leader,
+    /// It has given up to lead; it cannot lead again, nor vote, in this epoch.
+    Resigned,
+    /// It follows.
+    Follower,
 }
 
 /// Why a log start offset moved.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{Disk, DiskError};
 use crate::event::Event;
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, Time};
-use crate::wire::{Channel, ConnectionId, Envelope, OffsetSpec};
+use crate::wire::{AdminRequest, Channel, ConnectionId, Envelope, OffsetSpec};
 
 /// Something that is stepped.
 pub trait Machine {
@@ -221,6 +221,8 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Admin: ask the controller for a change; answered with [`Event::Administered`].
+    Administer(AdminRequest),
     /// Admin: delete the records of a partition below an offset (L75).
     DeleteRecords {
         /// Topic by name.

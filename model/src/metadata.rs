@@ -46,18 +46,28 @@ pub enum MetadataRecord {
     },
     /// A partition was created.
     Partition(PartitionRegistration),
-    /// A partition changed: `None` is "as before". Raises the partition epoch always and the leader epoch if
-    /// `leader` is present (R76).
-    PartitionChange {
-        /// The partition.
-        partition: Partition,
-        /// The new leader; `Some(None)` is nobody.
-        #[serde(with = "new_leader")]
-        leader: Option<Option<BrokerId>>,
-        /// The new ISR.
-        isr: Option<Vec<BrokerId>>,
-        /// The new recovery state.
-        recovery_state: Option<RecoveryState>,
+    /// A partition changed (R75, R76).
+    PartitionChange(PartitionChange),
+    /// A topic was deleted, with its partitions; its name is free at once (R99).
+    RemoveTopic {
+        /// Its id.
+        id: TopicId,
+    },
+    /// A dynamic property was set, or set back to what holds without it (C48).
+    Config {
+        /// Of what.
+        resource: ConfigResource,
+        /// Kafka's name for it.
+        name: String,
+        /// Its value; `None` to forget it.
+        value: Option<String>,
+    },
+    /// A broker was taken off the books for good (R92).
+    UnregisterBroker {
+        /// The broker.
+        broker: BrokerId,
+        /// Of which registration.
+        epoch: BrokerEpoch,
     },
     /// A new leader of the metadata quorum took over (C14).
     LeaderChange {
@@ -66,6 +76,65 @@ pub enum MetadataRecord {
     },
     /// Nothing; keeps the high watermark of the metadata log moving (C27).
     NoOp,
+}
+
+/// What of a partition changes: `None` is "as before" (R76). A change raises the partition epoch always, and the leader
+/// epoch if `leader` is present, even if it names the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionChange {
+    /// The partition.
+    pub partition: Partition,
+    /// The new leader; `Some(None)` is nobody.
+    #[serde(with = "new_leader")]
+    pub leader: Option<Option<BrokerId>>,
+    /// The new ISR.
+    pub isr: Option<Vec<BrokerId>>,
+    /// The new recovery state.
+    pub recovery_state: Option<RecoveryState>,
+    /// The new assignment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Vec<BrokerId>>,
+    /// The replicas that a reassignment now adds (R95).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adding: Option<Vec<BrokerId>>,
+    /// The replicas that a reassignment now removes (R95).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removing: Option<Vec<BrokerId>>,
+    /// The new eligible leader replicas (KIP-966).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elr: Option<Vec<BrokerId>>,
+    /// The replicas, or the leader, last known to be eligible (R80, R82).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_known_elr: Option<Vec<BrokerId>>,
+}
+
+impl PartitionChange {
+    /// A change that changes nothing of this partition but its partition epoch.
+    #[must_use]
+    pub fn of(partition: Partition) -> Self {
+        Self {
+            partition,
+            leader: None,
+            isr: None,
+            recovery_state: None,
+            replicas: None,
+            adding: None,
+            removing: None,
+            elr: None,
+            last_known_elr: None,
+        }
+    }
+}
+
+/// What a dynamic property belongs to. A property of a broker stands above the cluster's, a topic's above both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConfigResource {
+    /// A topic.
+    Topic(TopicId),
+    /// All brokers: Kafka's resource `BROKER` without a name.
+    Cluster,
+    /// One broker.
+    Broker(BrokerId),
 }
 
 /// How a change of leader is written: in JSON `None` and `Some(None)` would both be `null`, and "nobody leads" would read
@@ -121,6 +190,19 @@ pub struct PartitionRegistration {
     pub partition_epoch: PartitionEpoch,
     /// Whether the leader has recovered from an unclean election.
     pub recovery_state: RecoveryState,
+    /// Among the replicas, those that a reassignment adds (R95, R96).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adding: Vec<BrokerId>,
+    /// Among the replicas, those that a reassignment removes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removing: Vec<BrokerId>,
+    /// Eligible leader replicas: not in sync, and known to have all that is committed (KIP-966, R84). Empty without
+    /// that feature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elr: Vec<BrokerId>,
+    /// Who was last known to be eligible, when nobody is any more (R80, R82).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_known_elr: Vec<BrokerId>,
 }
 
 /// A broker as the controller knows it.
@@ -175,16 +257,22 @@ pub struct TopicRegistration {
 }
 
 /// What the metadata log adds up to, up to some offset.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Everything below has been applied.
     pub end: EndOffset,
     /// The registered brokers.
+    #[serde(with = "pairs")]
     pub brokers: BTreeMap<BrokerId, BrokerRegistration>,
     /// The topics.
+    #[serde(with = "pairs")]
     pub topics: BTreeMap<TopicId, TopicRegistration>,
     /// The partitions.
+    #[serde(with = "pairs")]
     pub partitions: BTreeMap<Partition, PartitionRegistration>,
+    /// Dynamic properties of all brokers, and of single ones. Those of topics are with the topics.
+    #[serde(with = "pairs")]
+    pub configs: BTreeMap<ConfigResource, BTreeMap<String, String>>,
 }
 
 impl Image {
@@ -223,13 +311,56 @@ impl Image {
                 }
                 self.partitions.insert(registration.partition, registration.clone());
             }
-            MetadataRecord::PartitionChange { partition, leader, isr, recovery_state } => {
-                if let Some(registration) = self.partitions.get_mut(partition) {
-                    registration.merge(*leader, isr.as_deref(), *recovery_state);
+            MetadataRecord::PartitionChange(change) => {
+                if let Some(registration) = self.partitions.get_mut(&change.partition) {
+                    registration.merge(change);
+                }
+            }
+            MetadataRecord::RemoveTopic { id } => {
+                self.topics.remove(id);
+                self.partitions.retain(|partition, _| partition.topic != *id);
+            }
+            MetadataRecord::Config { resource, name, value } => self.configure(*resource, name, value.as_deref()),
+            MetadataRecord::UnregisterBroker { broker, epoch } => {
+                if self.brokers.get(broker).is_some_and(|known| known.epoch == *epoch) {
+                    self.brokers.remove(broker);
                 }
             }
             MetadataRecord::LeaderChange { .. } | MetadataRecord::NoOp => {}
         }
+    }
+
+    /// Sets a dynamic property, or forgets it.
+    fn configure(&mut self, resource: ConfigResource, name: &str, value: Option<&str>) {
+        if let ConfigResource::Topic(id) = resource {
+            if let Some(topic) = self.topics.get_mut(&id) {
+                topic.configure(name, value);
+            }
+            return;
+        }
+        let properties = self.configs.entry(resource).or_default();
+        match value {
+            Some(value) => properties.insert(name.to_owned(), value.to_owned()),
+            None => properties.remove(name),
+        };
+        self.configs.retain(|_, properties| !properties.is_empty());
+    }
+
+    /// The content of a snapshot up to [`Image::end`] (C25).
+    ///
+    /// # Panics
+    /// Never: every image has a form in JSON.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("every image has a form in JSON")
+    }
+
+    /// Reads what [`Image::encode`] wrote.
+    ///
+    /// # Errors
+    /// If the bytes are anything else.
+    pub fn decode(snapshot: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(snapshot)
     }
 
     /// Whether the broker may lead and join ISRs (R74), as far as this image knows.
@@ -251,26 +382,66 @@ impl Image {
     }
 }
 
+impl TopicRegistration {
+    /// A property that cannot be is not there: the controller refuses it before it is written.
+    fn configure(&mut self, name: &str, value: Option<&str>) {
+        let others = self.config.entries().into_iter().filter(|(known, _)| *known != name);
+        let mut pairs: Vec<(String, String)> = others.map(|(known, value)| (known.to_owned(), value)).collect();
+        pairs.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        if let Ok(config) = TopicConfig::from_pairs(&pairs) {
+            self.config = config;
+        }
+    }
+}
+
 impl PartitionRegistration {
     /// Adds one change: every change raises the partition epoch, a leader field raises the leader epoch even if it
     /// names the same leader (R76).
-    pub fn merge(
-        &mut self,
-        leader: Option<Option<BrokerId>>,
-        isr: Option<&[BrokerId]>,
-        recovery_state: Option<RecoveryState>,
-    ) {
-        if let Some(leader) = leader {
+    pub fn merge(&mut self, change: &PartitionChange) {
+        if let Some(leader) = change.leader {
             self.leader = leader;
             self.leader_epoch = self.leader_epoch.next();
         }
-        if let Some(isr) = isr {
-            self.isr = isr.to_vec();
+        let lists = [
+            (&change.isr, &mut self.isr),
+            (&change.replicas, &mut self.replicas),
+            (&change.adding, &mut self.adding),
+            (&change.removing, &mut self.removing),
+            (&change.elr, &mut self.elr),
+            (&change.last_known_elr, &mut self.last_known_elr),
+        ];
+        for (changed, list) in lists {
+            if let Some(changed) = changed {
+                list.clone_from(changed);
+            }
         }
-        if let Some(recovery_state) = recovery_state {
+        if let Some(recovery_state) = change.recovery_state {
             self.recovery_state = recovery_state;
         }
         self.partition_epoch = self.partition_epoch.next();
+    }
+}
+
+/// Maps whose keys are no text: in JSON, lists of pairs.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K, V, D>(from: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(from)?.into_iter().collect())
     }
 }
 

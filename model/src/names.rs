@@ -67,6 +67,19 @@ pub struct PartitionEpoch(pub i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BrokerEpoch(pub i64);
 
+/// Which disk: the `directory.id` of `meta.properties`, drawn when a disk is formatted. One that was replaced has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct DirectoryId(pub u64);
+
+/// A snapshot of the metadata log: everything below `end`, whose last record is of `epoch` (C25).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SnapshotId {
+    /// Everything below is in it.
+    pub end: EndOffset,
+    /// The epoch of the last record in it.
+    pub epoch: LeaderEpoch,
+}
+
 /// A random name that a broker process gives itself at its start (C36).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation(pub u64);

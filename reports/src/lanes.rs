@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::event::Event;
-use model::metadata::MetadataRecord;
+use model::metadata::{MetadataRecord, PartitionChange};
 use model::names::{BrokerId, Node, Partition};
 use sim::fact::{Chapter, Ending, Fact, What};
 use sim::fault::{Fault, Target};
@@ -116,7 +116,9 @@ impl Fold {
                 }
                 self.set_isr(at, &registration.isr);
             }
-            MetadataRecord::PartitionChange { partition, isr: Some(isr), .. } if Some(*partition) == self.partition => {
+            MetadataRecord::PartitionChange(PartitionChange { partition, isr: Some(isr), .. })
+                if Some(*partition) == self.partition =>
+            {
                 self.set_isr(at, isr);
             }
             _ => {}
@@ -368,6 +370,10 @@ mod tests {
             leader_epoch: LeaderEpoch::ZERO,
             partition_epoch: PartitionEpoch(0),
             recovery_state: RecoveryState::Recovered,
+            adding: Vec::new(),
+            removing: Vec::new(),
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
         };
         What::Noted(Event::Committed { offset: Offset(3), record: MetadataRecord::Partition(registration) })
     }
@@ -375,12 +381,10 @@ mod tests {
     fn isr(members: &[u32]) -> What {
         What::Noted(Event::Committed {
             offset: Offset(9),
-            record: MetadataRecord::PartitionChange {
-                partition: PARTITION,
-                leader: None,
+            record: MetadataRecord::PartitionChange(PartitionChange {
                 isr: Some(members.iter().map(|id| BrokerId(*id)).collect()),
-                recovery_state: None,
-            },
+                ..PartitionChange::of(PARTITION)
+            }),
         })
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use model::config::Acks;
 use model::event::Event;
-use model::metadata::MetadataRecord;
+use model::metadata::{MetadataRecord, PartitionChange};
 use model::names::{BrokerId, LeaderEpoch, Node, Partition};
 use model::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
@@ -237,7 +237,9 @@ impl Meter {
             Event::Truncated { .. } => counts.truncations += 1,
             Event::ProduceAnswered { error: ErrorCode::NotEnoughReplicas, .. } => counts.not_enough_replicas += 1,
             Event::Led { partition, epoch, .. } => self.crown(fact, *partition, *epoch),
-            Event::Committed { record: MetadataRecord::PartitionChange { leader, isr, .. }, .. } => {
+            Event::Committed {
+                record: MetadataRecord::PartitionChange(PartitionChange { leader, isr, .. }), ..
+            } => {
                 counts.elections += u64::from(matches!(leader, Some(Some(_))));
                 counts.isr_changes += u64::from(isr.is_some());
             }

@@ -2,7 +2,7 @@
 
 use model::config::Acks;
 use model::event::Event;
-use model::metadata::MetadataRecord;
+use model::metadata::{MetadataRecord, PartitionChange};
 use model::names::BrokerId;
 use model::wire::ErrorCode;
 use sim::fact::{Ending, Fact, What};
@@ -41,7 +41,10 @@ pub fn truncated(fact: &Fact) -> bool {
 #[must_use]
 pub fn committed_isr(fact: &Fact) -> Option<&[BrokerId]> {
     match fact.event() {
-        Some(Event::Committed { record: MetadataRecord::PartitionChange { isr: Some(isr), .. }, .. }) => Some(isr),
+        Some(Event::Committed {
+            record: MetadataRecord::PartitionChange(PartitionChange { isr: Some(isr), .. }),
+            ..
+        }) => Some(isr),
         _ => None,
     }
 }
@@ -109,7 +112,10 @@ pub fn stopped(fact: &Fact, ending: Ending) -> bool {
 pub fn leaderless(fact: &Fact) -> bool {
     matches!(
         fact.event(),
-        Some(Event::Committed { record: MetadataRecord::PartitionChange { leader: Some(None), .. }, .. })
+        Some(Event::Committed {
+            record: MetadataRecord::PartitionChange(PartitionChange { leader: Some(None), .. }),
+            ..
+        })
     )
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use model::event::{Event, Value};
-use model::metadata::MetadataRecord;
+use model::metadata::{MetadataRecord, PartitionChange};
 use model::names::{EndOffset, Offset, Partition};
 use sim::fact::{Chapter, Ending, Fact, What};
 use sim::fault::Fault;
@@ -94,7 +94,9 @@ impl Subject {
         match event {
             Event::Truncated { .. } | Event::Restarted { .. } if ours => Some(Weight::Blow),
             Event::Led { .. } if ours => Some(Weight::Turn),
-            Event::Committed { record: MetadataRecord::PartitionChange { .. }, .. } if ours => Some(Weight::Turn),
+            Event::Committed { record: MetadataRecord::PartitionChange(PartitionChange { .. }), .. } if ours => {
+                Some(Weight::Turn)
+            }
             Event::Followed { .. } | Event::Opened { .. } if ours && self.partition.is_some() => {
                 Some(Weight::Background)
             }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::event::{Event, Value};
-use model::metadata::{Image, MetadataRecord, PartitionRegistration};
+use model::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration};
 use model::names::{BrokerId, EndOffset, LeaderEpoch, Node, Partition, TopicId};
 
 use crate::fact::{Ending, Fact, What};
@@ -279,7 +279,7 @@ impl Cast {
     /// What a committed record is about to change.
     #[must_use]
     pub fn turn(&self, record: &MetadataRecord) -> Turn {
-        let MetadataRecord::PartitionChange { partition, leader, isr, .. } = record else {
+        let MetadataRecord::PartitionChange(PartitionChange { partition, leader, isr, .. }) = record else {
             return Turn::default();
         };
         let Some(before) = self.registration(*partition) else {
@@ -344,7 +344,7 @@ mod tests {
     fn changed(leader: Option<Option<u32>>, isr: &[u32]) -> MetadataRecord {
         let leader = leader.map(|leader| leader.map(BrokerId));
         let isr = Some(isr.iter().copied().map(BrokerId).collect());
-        MetadataRecord::PartitionChange { partition: T, leader, isr, recovery_state: None }
+        MetadataRecord::PartitionChange(PartitionChange { leader, isr, ..PartitionChange::of(T) })
     }
 
     fn created() -> Cast {
@@ -358,6 +358,10 @@ mod tests {
             leader_epoch: LeaderEpoch(0),
             partition_epoch: PartitionEpoch(0),
             recovery_state: RecoveryState::Recovered,
+            adding: Vec::new(),
+            removing: Vec::new(),
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
         };
         committed(&mut cast, 8, MetadataRecord::Partition(registration));
         cast

@@ -154,6 +154,30 @@ pub enum Api {
     DeleteRecordsRequest,
     /// Its answer.
     DeleteRecordsResponse,
+    /// Vote.
+    VoteRequest,
+    /// Its answer.
+    VoteResponse,
+    /// BeginQuorumEpoch.
+    BeginQuorumEpochRequest,
+    /// Its answer.
+    BeginQuorumEpochResponse,
+    /// EndQuorumEpoch.
+    EndQuorumEpochRequest,
+    /// Its answer.
+    EndQuorumEpochResponse,
+    /// Fetch, of the metadata log.
+    FetchMetadataRequest,
+    /// Its answer.
+    FetchMetadataResponse,
+    /// FetchSnapshot.
+    FetchSnapshotRequest,
+    /// Its answer.
+    FetchSnapshotResponse,
+    /// An operator's request to the controller.
+    AdministerRequest,
+    /// Its answer.
+    AdministerResponse,
 }
 
 impl Fact {

@@ -389,7 +389,19 @@ impl Sight {
             | Event::DeleteRecordsAnswered { .. }
             | Event::RecordsDeleted { .. }
             | Event::OffsetListed { .. }
-            | Event::Strayed { .. } => false,
+            | Event::Strayed { .. }
+            | Event::QuorumOpened { .. }
+            | Event::QuorumRole { .. }
+            | Event::Voted { .. }
+            | Event::MetadataAppended { .. }
+            | Event::MetadataSynced { .. }
+            | Event::MetadataTruncated { .. }
+            | Event::MetadataHighWatermark { .. }
+            | Event::MetadataSnapshot { .. }
+            | Event::ControllerResigned { .. }
+            | Event::ControllerAnswered { .. }
+            | Event::Administered { .. }
+            | Event::Removed { .. } => false,
         }
     }
 }

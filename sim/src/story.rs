@@ -3,12 +3,12 @@
 use std::fmt::{self, Write};
 
 use model::config::Acks;
-use model::event::{Event, SeekReason, StartCause, Value};
+use model::event::{Event, QuorumRole, SeekReason, StartCause, Value};
 use model::log::BatchId;
 use model::machine::Command;
-use model::metadata::MetadataRecord;
+use model::metadata::{ConfigResource, MetadataRecord, PartitionChange};
 use model::names::BrokerId;
-use model::wire::ErrorCode;
+use model::wire::{AdminRequest, AlteredResource, ErrorCode};
 
 use crate::fact::{Chapter, Ending, Fact, What};
 
@@ -104,6 +104,7 @@ fn say_command(to: &mut String, command: &Command) -> fmt::Result {
             write!(to, "is asked to create {name}: {partitions} x {replication_factor}")
         }
         Command::DescribeTopic { name } => write!(to, "is asked about {name}"),
+        Command::Administer(request) => write!(to, "is asked to {}", Asked(request)),
         Command::DeleteRecords { topic, partition, before: Some(before) } => {
             write!(to, "is asked to delete what is below {before} of {topic}-{partition}")
         }
@@ -221,8 +222,48 @@ fn say_request_or_life(to: &mut String, event: &Event) -> fmt::Result {
             write!(to, "committed {offset}: ")?;
             say_record(to, record)
         }
+        Event::Removed { partition } => write!(to, "removes {partition}: it is not its own any more"),
         Event::AlterPartitionRefused { broker, partition, error } => {
             write!(to, "refused {broker}'s ISR change of {partition}: {}", error.name())
+        }
+        _ => say_quorum_event(to, event),
+    }
+}
+
+fn say_quorum_event(to: &mut String, event: &Event) -> fmt::Result {
+    match event {
+        Event::QuorumOpened { epoch, start, end, .. } => {
+            write!(to, "opened the metadata log: {start}..{end}, epoch {epoch}")
+        }
+        Event::QuorumRole { epoch, role, leader } => {
+            let role = match role {
+                QuorumRole::Unattached => "knows no leader of the quorum",
+                QuorumRole::Prospective => "asks whether it would be elected",
+                QuorumRole::Candidate => "stands for election",
+                QuorumRole::Leader => "was elected",
+                QuorumRole::Resigned => "has given up to lead",
+                QuorumRole::Follower => "follows",
+            };
+            write!(to, "{role}")?;
+            if let Some(leader) = leader {
+                write!(to, " {leader}")?;
+            }
+            write!(to, ", epoch {epoch}")
+        }
+        Event::Voted { epoch, candidate } => write!(to, "votes for {} in epoch {epoch}", candidate.id),
+        Event::MetadataAppended { batch, epoch, .. } => write!(to, "metadata {} (epoch {epoch})", Span(batch)),
+        Event::MetadataSynced { upto } => write!(to, "synced metadata up to {upto}"),
+        Event::MetadataTruncated { end } => write!(to, "cut the metadata log down to {end}"),
+        Event::MetadataHighWatermark { at, .. } => write!(to, "metadata is committed up to {at}"),
+        Event::MetadataSnapshot { id, fetched, .. } => {
+            let how = if *fetched { "fetched" } else { "wrote" };
+            write!(to, "{how} the snapshot of metadata up to {}", id.end)
+        }
+        Event::ControllerResigned { epoch, unanswered } => {
+            write!(to, "controls no more (epoch {epoch}), {unanswered} requests end in NOT_CONTROLLER")
+        }
+        Event::ControllerAnswered { peer, decided: (_, end), .. } => {
+            write!(to, "answers {peer}: committed up to {end}")
         }
         _ => say_client_event(to, event),
     }
@@ -259,6 +300,12 @@ fn say_client_event(to: &mut String, event: &Event) -> fmt::Result {
         Event::TopicRefused { name, error, message } => {
             write!(to, "topic {name} was refused: {}: {message}", error.name())
         }
+        Event::Administered { request, error: ErrorCode::None, .. } => {
+            write!(to, "was asked to {}: done", Asked(request))
+        }
+        Event::Administered { request, error, message } => {
+            write!(to, "was asked to {}: {}: {message}", Asked(request), error.name())
+        }
         Event::TopicDescribed { name, .. } => write!(to, "described topic {name}"),
         // Every other event was said above.
         _ => write!(to, "{event:?}"),
@@ -282,15 +329,38 @@ fn say_record(to: &mut String, record: &MetadataRecord) -> fmt::Result {
             write!(to, "{} is new, ISR {}", created.partition, Brokers(&created.isr))?;
             if let Some(leader) = created.leader { write!(to, ", led by {leader}") } else { Ok(()) }
         }
-        MetadataRecord::PartitionChange { partition, leader, isr, .. } => {
+        MetadataRecord::PartitionChange(change) => {
+            let PartitionChange { partition, leader, isr, .. } = change;
             write!(to, "{partition}")?;
             match leader {
                 Some(Some(leader)) => write!(to, " led by {leader}")?,
                 Some(None) => write!(to, " led by nobody")?,
                 None => {}
             }
-            if let Some(isr) = isr { write!(to, " ISR {}", Brokers(isr)) } else { Ok(()) }
+            let lists = [
+                (" replicas", &change.replicas),
+                (" ISR", isr),
+                (" ELR", &change.elr),
+                (" adding", &change.adding),
+                (" removing", &change.removing),
+            ];
+            for (name, list) in lists {
+                if let Some(list) = list {
+                    write!(to, "{name} {}", Brokers(list))?;
+                }
+            }
+            Ok(())
         }
+        MetadataRecord::RemoveTopic { id } => write!(to, "topic t{} is deleted", id.0),
+        MetadataRecord::Config { resource, name, value } => {
+            match resource {
+                ConfigResource::Topic(id) => write!(to, "t{}", id.0)?,
+                ConfigResource::Cluster => to.write_str("all brokers")?,
+                ConfigResource::Broker(broker) => write!(to, "{broker}")?,
+            }
+            write!(to, ": {name} is {}", value.as_deref().unwrap_or("as by default"))
+        }
+        MetadataRecord::UnregisterBroker { broker, .. } => write!(to, "unregistered {broker}"),
         MetadataRecord::LeaderChange { epoch } => write!(to, "controller epoch {epoch}"),
         MetadataRecord::NoOp => to.write_str("nothing"),
     }
@@ -301,6 +371,37 @@ fn name_of(acks: Acks) -> &'static str {
         Acks::None => "0",
         Acks::Leader => "1",
         Acks::All => "all",
+    }
+}
+
+/// What an operator asks for.
+struct Asked<'a>(&'a AdminRequest);
+
+impl fmt::Display for Asked<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            AdminRequest::DeleteTopic { name } => write!(f, "delete topic {name}"),
+            AdminRequest::CreatePartitions { name, partitions } => write!(f, "give {name} {partitions} partitions"),
+            AdminRequest::AlterPartitionReassignments { topic, partition, replicas: Some(replicas) } => {
+                write!(f, "reassign {topic}-{partition} to {}", Brokers(replicas))
+            }
+            AdminRequest::AlterPartitionReassignments { topic, partition, replicas: None } => {
+                write!(f, "cancel the reassignment of {topic}-{partition}")
+            }
+            AdminRequest::ElectLeaders { topic, partition, unclean } => {
+                let how = if *unclean { "whoever is there" } else { "the preferred leader" };
+                write!(f, "elect {how} for {topic}-{partition}")
+            }
+            AdminRequest::IncrementalAlterConfigs { resource, name, value } => {
+                match resource {
+                    AlteredResource::Topic(topic) => write!(f, "set {name} of {topic}")?,
+                    AlteredResource::Cluster => write!(f, "set {name} of all brokers")?,
+                    AlteredResource::Broker(broker) => write!(f, "set {name} of {broker}")?,
+                }
+                write!(f, " to {}", value.as_deref().unwrap_or("its default"))
+            }
+            AdminRequest::UnregisterBroker { broker } => write!(f, "unregister {broker}"),
+        }
     }
 }
 

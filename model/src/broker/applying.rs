@@ -9,7 +9,7 @@ use super::Process;
 use super::step::Step;
 use crate::event::Event;
 use crate::machine::{Stop, Task};
-use crate::metadata::{MetadataRecord, PartitionRegistration};
+use crate::metadata::{MetadataRecord, PartitionChange, PartitionRegistration};
 use crate::names::{BrokerId, EndOffset, LeaderEpoch, Partition};
 use crate::replica::{Follower, Leader, Role};
 
@@ -224,10 +224,13 @@ impl Process {
 fn partition_of(record: &MetadataRecord) -> Option<Partition> {
     match record {
         MetadataRecord::Partition(registration) => Some(registration.partition),
-        MetadataRecord::PartitionChange { partition, .. } => Some(*partition),
+        MetadataRecord::PartitionChange(PartitionChange { partition, .. }) => Some(*partition),
         MetadataRecord::RegisterBroker { .. }
         | MetadataRecord::BrokerRegistrationChange { .. }
         | MetadataRecord::Topic { .. }
+        | MetadataRecord::RemoveTopic { .. }
+        | MetadataRecord::Config { .. }
+        | MetadataRecord::UnregisterBroker { .. }
         | MetadataRecord::LeaderChange { .. }
         | MetadataRecord::NoOp => None,
     }

@@ -234,7 +234,7 @@ impl Process {
         match self.lifecycle.outstanding {
             Some(outstanding) if step.now >= outstanding.deadline => {
                 self.lifecycle.outstanding = None;
-                let (peer, channel) = (self.own.controller, Channel::Lifecycle);
+                let (peer, channel) = (self.own.controller(), Channel::Lifecycle);
                 step.effects.close(Severed { peer, channel, connection: ConnectionId::UNSET });
                 self.lifecycle_failed(step);
             }
@@ -269,7 +269,7 @@ impl Process {
         self.lifecycle.next_at = step.now + self.own.config.broker_heartbeat_interval;
         step.effects.send(Envelope::request(
             self.own.id,
-            self.own.controller,
+            self.own.controller(),
             Channel::Lifecycle,
             correlation,
             request,

@@ -50,7 +50,7 @@ use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop, Task, Ticket};
 use crate::metadata::Image;
-use crate::names::{BrokerId, Node, Partition, Time};
+use crate::names::{BrokerId, ControllerId, Node, Partition, Time};
 use crate::protocol::Protocol;
 use crate::replica::{Replica, Standing, View};
 use crate::wire::{Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response};
@@ -66,7 +66,8 @@ pub struct Broker {
 #[derive(Clone, Debug)]
 struct Own {
     id: BrokerId,
-    controller: Node,
+    /// The controllers, in order of id; never none.
+    controllers: Vec<ControllerId>,
     config: BrokerConfig,
     protocol: Protocol,
 }
@@ -95,8 +96,12 @@ struct Process {
 impl Broker {
     /// A broker that has not been started yet. All that outlives a process is its disk.
     #[must_use]
-    pub fn new(id: BrokerId, controller: Node, config: BrokerConfig, protocol: Protocol) -> Self {
-        Self { own: Own { id, controller, config, protocol }, process: None }
+    ///
+    /// # Panics
+    /// If there is no controller.
+    pub fn new(id: BrokerId, controllers: Vec<ControllerId>, config: BrokerConfig, protocol: Protocol) -> Self {
+        assert!(!controllers.is_empty(), "a broker obeys somebody");
+        Self { own: Own { id, controllers, config, protocol }, process: None }
     }
 
     /// The replicas of the running process, for transcripts.
@@ -121,6 +126,13 @@ impl Machine for Broker {
 
     fn deadline(&self) -> Option<Time> {
         self.process.as_ref().and_then(|process| process.deadline())
+    }
+}
+
+impl Own {
+    /// The controller to turn to.
+    fn controller(&self) -> Node {
+        self.controllers[0].into()
     }
 }
 
@@ -197,7 +209,13 @@ impl Process {
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
-            | Request::CreateTopics(_) => self.close(reply, step),
+            | Request::CreateTopics(_)
+            | Request::Administer(_)
+            | Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_)
+            | Request::FetchMetadata(_)
+            | Request::FetchSnapshot(_) => self.close(reply, step),
         }
         Ok(())
     }
@@ -241,7 +259,7 @@ impl Process {
                     self.fetcher_severed(severed, step);
                 }
             }
-            Channel::Client => {
+            Channel::Client | Channel::Quorum => {
                 self.connections.severed(severed.connection);
             }
         }

@@ -109,7 +109,7 @@ impl Process {
         };
         self.observer.retry_at = None;
         self.observer.outstanding = Some(Outstanding { correlation, deadline: step.now + FETCH_TIMEOUT });
-        let (from, to) = (self.own.id, self.own.controller);
+        let (from, to) = (self.own.id, self.own.controller());
         step.effects.send(Envelope::request(from, to, Channel::Metadata, correlation, Request::Fetch(request)));
     }
 
@@ -142,7 +142,7 @@ impl Process {
     pub(super) fn tick_observer(&mut self, step: &mut Step<'_>) {
         if self.observer.outstanding.is_some_and(|outstanding| step.now >= outstanding.deadline) {
             self.observer.outstanding = None;
-            let (peer, channel) = (self.own.controller, Channel::Metadata);
+            let (peer, channel) = (self.own.controller(), Channel::Metadata);
             step.effects.close(Severed { peer, channel, connection: ConnectionId::UNSET });
             self.observer_failed(step);
         } else if self.observer.retry_at.is_some_and(|at| step.now >= at) {

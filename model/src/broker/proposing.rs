@@ -94,7 +94,7 @@ impl Process {
         let partitions = self.proposals.items.values().cloned().collect();
         let request = AlterPartitionRequest { broker: self.own.id, broker_epoch, partitions };
         self.proposals.outstanding = Some(Outstanding { correlation, deadline: step.now + SOCKET_TIMEOUT });
-        let (from, to) = (self.own.id, self.own.controller);
+        let (from, to) = (self.own.id, self.own.controller());
         let request = Request::AlterPartition(request);
         step.effects.send(Envelope::request(from, to, Channel::AlterPartition, correlation, request));
     }
@@ -129,7 +129,7 @@ impl Process {
     pub(super) fn tick_proposals(&mut self, step: &mut Step<'_>) {
         if self.proposals.outstanding.is_some_and(|outstanding| step.now >= outstanding.deadline) {
             self.proposals.outstanding = None;
-            let (peer, channel) = (self.own.controller, Channel::AlterPartition);
+            let (peer, channel) = (self.own.controller(), Channel::AlterPartition);
             step.effects.close(Severed { peer, channel, connection: ConnectionId::UNSET });
             self.resend_proposals_later(step);
         } else if self.proposals.retry_at.is_some_and(|at| step.now >= at) {

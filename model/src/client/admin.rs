@@ -13,7 +13,7 @@ use super::earliest;
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::machine::{Chance, Command, Effects, Input, Machine, Stop};
-use crate::names::{BrokerId, ClientId, Node, Partition, Time, TopicId};
+use crate::names::{BrokerId, ClientId, ControllerId, Node, Partition, Time, TopicId};
 use crate::wire::{
     Body, CreateTopicsRequest, CreateTopicsResponse, Envelope, ErrorCode, MetadataRequest, MetadataResponse,
     MetadataTopic, NewTopic, Request, Response,
@@ -36,7 +36,7 @@ const IN_FLIGHT_LIMIT: u32 = u32::MAX;
 /// [`Event::OffsetListed`]; if no broker ever knew the topic, that it was described without partitions.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    controller: Node,
+    controllers: Vec<ControllerId>,
     bootstrap: Vec<BrokerId>,
     timeout: Duration,
     connections: Connections<Asked>,
@@ -107,12 +107,15 @@ enum Outcome {
 }
 
 impl Admin {
-    /// An admin client that creates topics at `controller` and asks these brokers about them. Each call may take as long
+    /// An admin client that asks these controllers to change something, and asks these brokers about them. Each call may take as long
     /// as `timeout`.
     #[must_use]
-    pub fn new(id: ClientId, controller: Node, bootstrap: Vec<BrokerId>, timeout: Duration) -> Self {
+    ///
+    /// # Panics
+    /// If there is no controller.
+    pub fn new(id: ClientId, controllers: Vec<ControllerId>, bootstrap: Vec<BrokerId>, timeout: Duration) -> Self {
         Self {
-            controller,
+            controllers,
             bootstrap,
             timeout,
             // As Kafka's defaults do: a call outlives one request that is never answered.
@@ -140,7 +143,8 @@ impl Admin {
                 Work::Ask(Ask::new(topic, partition, Question::ListOffsets(spec)))
             }
             // Not for an admin client.
-            Command::Send { .. }
+            Command::Administer(_)
+            | Command::Send { .. }
             | Command::Flush
             | Command::Assign { .. }
             | Command::Seek { .. }
@@ -247,7 +251,8 @@ impl Admin {
             let (to, request) = match &call.work {
                 Work::Create(create) => {
                     let topics = vec![create.topic.clone()];
-                    let to = Some(self.controller).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
+                    let to =
+                        Some(Node::from(self.controllers[0])).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
                     (to, Request::CreateTopics(CreateTopicsRequest { topics }))
                 }
                 Work::Confirm(Confirm { name, .. }) | Work::Describe(name) => {

@@ -89,6 +89,7 @@ impl Consumer {
             // Not for a consumer.
             Command::Send { .. }
             | Command::Flush
+            | Command::Administer(_)
             | Command::CreateTopic { .. }
             | Command::DescribeTopic { .. }
             | Command::DeleteRecords { .. }

@@ -130,28 +130,17 @@ pub(super) const SERVER: &[Unsupported] = &[
         "topics are not deleted yet, and no class is loaded",
         "delete.topic.enable create.topic.policy.class.name alter.config.policy.class.name",
     ),
-    Unsupported::unless(
-        false,
-        "leadership does not go back to the preferred replica yet",
-        "auto.leader.rebalance.enable",
+    Unsupported::new(
+        "every partition whose leader is not the preferred one is given back, as in a quorum of controllers",
+        "leader.imbalance.per.broker.percentage",
     ),
     Unsupported::new(
-        "leadership does not go back to the preferred replica yet",
-        "leader.imbalance.check.interval.seconds leader.imbalance.per.broker.percentage",
+        "threads, queues and buffers of a node are not modelled",
+        "controller.socket.timeout.ms controller.performance.*",
     ),
     Unsupported::new(
-        "there is one controller and no quorum yet",
-        "controller.quorum.election.timeout.ms controller.quorum.fetch.timeout.ms
-         controller.quorum.election.backoff.max.ms controller.quorum.append.linger.ms
-         controller.quorum.request.timeout.ms controller.quorum.retry.backoff.ms controller.quorum.fetch.max.bytes
-         controller.quorum.fetch.snapshot.max.bytes controller.socket.timeout.ms
-         controller.performance.*",
-    ),
-    Unsupported::new(
-        "the metadata log is kept whole, without snapshots, yet",
-        "metadata.log.segment.ms metadata.log.segment.min.bytes internal.metadata.log.segment.bytes
-         metadata.log.max.record.bytes.between.snapshots metadata.log.max.snapshot.interval.ms
-         metadata.max.retention.bytes metadata.max.retention.ms",
+        "the metadata log is rolled by size alone",
+        "metadata.log.segment.ms metadata.log.segment.min.bytes internal.metadata.log.segment.bytes",
     ),
     Unsupported::new("there are no consumer groups yet", "group.* offsets.* offset.metadata.max.bytes"),
     Unsupported::new(

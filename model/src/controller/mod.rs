@@ -25,7 +25,7 @@ use crate::protocol::Protocol;
 use crate::wire::{
     AlterPartitionRequest, AlterPartitionResponse, Body, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
     BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, Envelope,
-    ErrorCode, FetchRequest, ReplyTo, Request, Response,
+    ErrorCode, FetchRequest, ReplyTo, Request, Response, Voter,
 };
 
 use chores::{Chore, Chores};
@@ -75,8 +75,15 @@ struct Hands<'a> {
 impl Controller {
     /// A controller process that has not been started. `defaults` is what holds for topics that do not say.
     #[must_use]
-    pub fn new(id: ControllerId, config: ControllerConfig, defaults: BrokerConfig, protocol: Protocol) -> Self {
-        Self { setup: Setup { id, config, defaults, protocol }, reign: None }
+    pub fn new(
+        own: Voter,
+        voters: Vec<Voter>,
+        config: ControllerConfig,
+        defaults: BrokerConfig,
+        protocol: Protocol,
+    ) -> Self {
+        debug_assert!(voters.len() == 1, "a quorum is not modelled yet");
+        Self { setup: Setup { id: own.id, config, defaults, protocol }, reign: None }
     }
 }
 
@@ -140,6 +147,12 @@ impl Reign {
             | Request::ListOffsets(_)
             | Request::OffsetsForLeaderEpoch(_)
             | Request::DeleteRecords(_)
+            | Request::Administer(_)
+            | Request::Vote(_)
+            | Request::BeginQuorumEpoch(_)
+            | Request::EndQuorumEpoch(_)
+            | Request::FetchMetadata(_)
+            | Request::FetchSnapshot(_)
             | Request::Metadata(_) => {
                 // Kafka's answer to an API that a listener does not have.
                 let ReplyTo { peer, channel, connection, .. } = reply_to;

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::BrokerConfig;
-use crate::metadata::{Image, MetadataRecord, PartitionRegistration, RecoveryState};
+use crate::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use crate::names::{BrokerId, Partition};
 use crate::protocol::{Elected, Protocol};
 use crate::wire::{
@@ -116,8 +116,8 @@ impl Partitions<'_> {
         let change = self.change(before, &acceptable);
         let record = Change { isr, recovery_state: item.recovery_state, ..change }.build();
         let mut after = before.clone();
-        if let Some(MetadataRecord::PartitionChange { leader, isr, recovery_state, .. }) = &record {
-            after.merge(*leader, isr.as_deref(), *recovery_state);
+        if let Some(MetadataRecord::PartitionChange(change)) = &record {
+            after.merge(change);
         }
         records.extend(record);
         if after.leader != Some(sender) {
@@ -238,11 +238,13 @@ impl Change<'_> {
         // all that was committed (step 6, R83).
         let isr_changes = !self.isr.is_empty() && self.isr != self.before.isr;
         let recovery_changes = self.recovery_state != self.before.recovery_state;
-        (leader_changes || isr_changes || recovery_changes).then(|| MetadataRecord::PartitionChange {
-            partition: self.before.partition,
-            leader: leader_changes.then_some(leader),
-            isr: isr_changes.then_some(self.isr),
-            recovery_state: recovery_changes.then_some(self.recovery_state),
+        (leader_changes || isr_changes || recovery_changes).then(|| {
+            MetadataRecord::PartitionChange(PartitionChange {
+                leader: leader_changes.then_some(leader),
+                isr: isr_changes.then_some(self.isr),
+                recovery_state: recovery_changes.then_some(self.recovery_state),
+                ..PartitionChange::of(self.before.partition)
+            })
         })
     }
 

@@ -135,5 +135,9 @@ fn new_partition(partition: Partition, replicas: Vec<BrokerId>) -> MetadataRecor
         leader_epoch: LeaderEpoch::ZERO,
         partition_epoch: PartitionEpoch::default(),
         recovery_state: RecoveryState::Recovered,
+        adding: Vec::new(),
+        removing: Vec::new(),
+        elr: Vec::new(),
+        last_known_elr: Vec::new(),
     })
 }

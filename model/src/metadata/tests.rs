@@ -19,6 +19,10 @@ fn created() -> MetadataRecord {
         leader_epoch: LeaderEpoch::ZERO,
         partition_epoch: PartitionEpoch(0),
         recovery_state: RecoveryState::Recovered,
+        adding: Vec::new(),
+        removing: Vec::new(),
+        elr: Vec::new(),
+        last_known_elr: Vec::new(),
     })
 }
 
@@ -37,7 +41,7 @@ fn image_with_partition() -> Image {
 }
 
 fn change(leader: Option<Option<BrokerId>>, isr: Option<Vec<BrokerId>>) -> MetadataRecord {
-    MetadataRecord::PartitionChange { partition: PARTITION, leader, isr, recovery_state: None }
+    MetadataRecord::PartitionChange(PartitionChange { leader, isr, ..PartitionChange::of(PARTITION) })
 }
 
 #[test]
@@ -79,12 +83,10 @@ fn a_change_of_what_is_not_there_changes_nothing_but_the_end() {
         fenced: Some(false),
         in_controlled_shutdown: true,
     };
-    let elsewhere = MetadataRecord::PartitionChange {
-        partition: Partition { topic: TopicId(9), index: 0 },
+    let elsewhere = MetadataRecord::PartitionChange(PartitionChange {
         leader: Some(None),
-        isr: None,
-        recovery_state: None,
-    };
+        ..PartitionChange::of(Partition { topic: TopicId(9), index: 0 })
+    });
     for record in [older, elsewhere, MetadataRecord::NoOp, MetadataRecord::LeaderChange { epoch: LeaderEpoch(4) }] {
         let mut image = image_with_partition();
         let before = image.clone();
@@ -157,6 +159,10 @@ fn records() -> impl Strategy<Value = MetadataRecord> {
                 leader_epoch: LeaderEpoch(leader_epoch),
                 partition_epoch: PartitionEpoch(partition_epoch),
                 recovery_state,
+                adding: Vec::new(),
+                removing: Vec::new(),
+                elr: Vec::new(),
+                last_known_elr: Vec::new(),
             }
         });
     prop_oneof![
@@ -178,12 +184,12 @@ fn records() -> impl Strategy<Value = MetadataRecord> {
         }),
         registration.prop_map(MetadataRecord::Partition),
         (partition(), any::<Option<Option<u32>>>(), prop::option::of(brokers()), prop::option::of(recovery()))
-            .prop_map(|(partition, leader, isr, recovery_state)| MetadataRecord::PartitionChange {
-                partition,
+            .prop_map(|(partition, leader, isr, recovery_state)| MetadataRecord::PartitionChange(PartitionChange {
                 leader: leader.map(|leader| leader.map(BrokerId)),
                 isr,
                 recovery_state,
-            }),
+                ..PartitionChange::of(partition)
+            })),
         any::<i32>().prop_map(|epoch| MetadataRecord::LeaderChange { epoch: LeaderEpoch(epoch) }),
         Just(MetadataRecord::NoOp),
     ]

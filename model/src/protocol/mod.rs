@@ -6,6 +6,7 @@
 
 mod acknowledgement;
 mod admission;
+mod candidates;
 mod derived;
 mod election;
 mod fencing;
@@ -15,6 +16,7 @@ mod min_isr;
 mod muting;
 mod polling;
 mod proposals;
+mod quorum;
 mod replacing;
 mod resending;
 mod returning;
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acknowledgement::Acknowledgement;
 pub use admission::{Admission, Newcomer};
+pub use candidates::Candidates;
 pub use derived::Derived;
 pub use election::{Elected, Election};
 pub use fencing::Fencing;
@@ -40,6 +43,7 @@ pub use min_isr::MinIsr;
 pub use muting::Muting;
 pub use polling::Polling;
 pub use proposals::Proposals;
+pub use quorum::{Commitment, Identity, Quorum, Resuming, Syncing, Voting};
 pub use replacing::Replacing;
 pub use resending::Resending;
 pub use returning::Returning;
@@ -76,10 +80,14 @@ pub struct Protocol {
     pub proposals: Proposals,
     /// Who may lead?
     pub election: Election,
+    /// Who is known to have all that is committed?
+    pub candidates: Candidates,
     /// What may a returning broker claim?
     pub returning: Returning,
     /// What becomes of a log on its disk?
     pub storage: Storage,
+    /// How do the controllers agree?
+    pub quorum: Quorum,
     /// What may a producer send while a batch of the same partition is under way?
     pub muting: Muting,
     /// When does a producer send a batch again?
@@ -101,12 +109,17 @@ impl Protocol {
         fencing: Fencing::LeaderEpoch,
         proposals: Proposals::AllEpochs,
         election: Election::FromIsr,
+        candidates: Candidates::InSync,
         returning: Returning::AsFenced,
         storage: Storage::LATEST,
+        quorum: Quorum::LATEST,
         muting: Muting::WhenOnlyOneMayBeInFlight,
         resending: Resending::AsConfigured,
         polling: Polling::BehindLastRecord,
     };
+
+    /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).
+    pub const KAFKA_4_1: Self = Self { candidates: Candidates::EligibleLeaderReplicas, ..Self::LATEST };
 
     /// The replication protocol of Kafka 0.10, before KIP-101: a new follower cuts its log at its own high watermark.
     pub const KAFKA_0_10: Self = Self {

@@ -298,6 +298,10 @@ mod tests {
             leader_epoch: LeaderEpoch(0),
             partition_epoch: PartitionEpoch(0),
             recovery_state: RecoveryState::Recovered,
+            adding: Vec::new(),
+            removing: Vec::new(),
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
         }
     }
 

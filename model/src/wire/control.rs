@@ -122,6 +122,91 @@ pub struct BrokerHeartbeatResponse {
     pub should_shut_down: bool,
 }
 
+/// What an operator asks of the controller, besides CreateTopics: Kafka has an API for each (§3.11, R94-R99). One thing
+/// at a time, because each is answered for itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdminRequest {
+    /// DeleteTopics (R99).
+    DeleteTopic {
+        /// Which.
+        name: String,
+    },
+    /// CreatePartitions: a topic gets more of them (R99).
+    CreatePartitions {
+        /// Which.
+        name: String,
+        /// How many it is to have in all.
+        partitions: u32,
+    },
+    /// AlterPartitionReassignments: the only way to another replication factor (R95-R98).
+    AlterPartitionReassignments {
+        /// Which topic.
+        topic: String,
+        /// Which of its partitions.
+        partition: u32,
+        /// The replicas that it is to have, the preferred leader first; `None` cancels a reassignment.
+        replicas: Option<Vec<BrokerId>>,
+    },
+    /// ElectLeaders (R94).
+    ElectLeaders {
+        /// Which topic.
+        topic: String,
+        /// Which of its partitions.
+        partition: u32,
+        /// Elect a replica that is not in sync, if no other is there; otherwise the preferred leader.
+        unclean: bool,
+    },
+    /// IncrementalAlterConfigs, one property: a topic's by its name, a broker's, or that of all brokers (C48).
+    IncrementalAlterConfigs {
+        /// Of what.
+        resource: AlteredResource,
+        /// Kafka's name for the property.
+        name: String,
+        /// Its value; `None` to forget it.
+        value: Option<String>,
+    },
+    /// UnregisterBroker (R92).
+    UnregisterBroker {
+        /// Which.
+        broker: BrokerId,
+    },
+}
+
+/// What a property is altered of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AlteredResource {
+    /// A topic.
+    Topic(String),
+    /// All brokers.
+    Cluster,
+    /// One broker.
+    Broker(BrokerId),
+}
+
+/// Answers an [`AdminRequest`]. Sent only when what it asks for is committed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminResponse {
+    /// What happened.
+    pub error: ErrorCode,
+    /// Why, for people; empty without an error.
+    pub message: String,
+}
+
+impl AdminRequest {
+    /// The API's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::DeleteTopic { .. } => "DeleteTopics",
+            Self::CreatePartitions { .. } => "CreatePartitions",
+            Self::AlterPartitionReassignments { .. } => "AlterPartitionReassignments",
+            Self::ElectLeaders { .. } => "ElectLeaders",
+            Self::IncrementalAlterConfigs { .. } => "IncrementalAlterConfigs",
+            Self::UnregisterBroker { .. } => "UnregisterBroker",
+        }
+    }
+}
+
 /// CreateTopics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateTopicsRequest {

@@ -93,10 +93,22 @@ error_codes! {
     StaleBrokerEpoch = 77, "STALE_BROKER_EPOCH";
     /// The new leader does not know its high watermark yet.
     OffsetNotAvailable = 78, "OFFSET_NOT_AVAILABLE";
+    /// The preferred leader may not lead now.
+    PreferredLeaderNotAvailable = 80, "PREFERRED_LEADER_NOT_AVAILABLE";
+    /// There is a leader, or the preferred one leads already.
+    ElectionNotNeeded = 84, "ELECTION_NOT_NEEDED";
+    /// Nothing is being reassigned here.
+    NoReassignmentInProgress = 85, "NO_REASSIGNMENT_IN_PROGRESS";
+    /// Nobody is eligible to lead.
+    EligibleLeadersNotAvailable = 83, "ELIGIBLE_LEADERS_NOT_AVAILABLE";
     /// A record is not valid; nothing was appended.
     InvalidRecord = 87, "INVALID_RECORD";
     /// The partition epoch in the request is older than the controller's.
     InvalidUpdateVersion = 95, "INVALID_UPDATE_VERSION";
+    /// The snapshot is not here.
+    SnapshotNotFound = 98, "SNAPSHOT_NOT_FOUND";
+    /// The snapshot has no such byte.
+    PositionOutOfRange = 99, "POSITION_OUT_OF_RANGE";
     /// No topic has that id.
     UnknownTopicId = 100, "UNKNOWN_TOPIC_ID";
     /// Another live process is registered under this broker id.
@@ -109,6 +121,8 @@ error_codes! {
     IneligibleReplica = 107, "INELIGIBLE_REPLICA";
     /// The ISR change was applied and moved the leadership.
     NewLeaderElected = 108, "NEW_LEADER_ELECTED";
+    /// The request is for another voter, or another disk of this one.
+    InvalidVoterKey = 125, "INVALID_VOTER_KEY";
 }
 
 impl ErrorCode {

@@ -5,13 +5,15 @@
 mod control;
 mod data;
 mod error;
+mod quorum;
 
 use serde::{Deserialize, Serialize};
 
 pub use control::{
-    AlterPartitionItem, AlterPartitionRequest, AlterPartitionResponse, AlterPartitionResult, BrokerHeartbeatRequest,
-    BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest,
-    CreateTopicsResponse, CreatedTopic, IsrMember, NewTopic, PartitionChangeAccepted,
+    AdminRequest, AdminResponse, AlterPartitionItem, AlterPartitionRequest, AlterPartitionResponse,
+    AlterPartitionResult, AlteredResource, BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest,
+    BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, IsrMember, NewTopic,
+    PartitionChangeAccepted,
 };
 pub use data::{
     DeleteRecordsPartition, DeleteRecordsPartitionResponse, DeleteRecordsRequest, DeleteRecordsResponse,
@@ -22,6 +24,10 @@ pub use data::{
     ProducePartition, ProducePartitionResponse, ProduceRequest, ProduceResponse,
 };
 pub use error::ErrorCode;
+pub use quorum::{
+    BeginQuorumEpochRequest, EndQuorumEpochRequest, FetchMetadataRequest, FetchMetadataResponse, FetchSnapshotRequest,
+    FetchSnapshotResponse, LogReader, QuorumEpochResponse, VoteRequest, VoteResponse, Voter,
+};
 
 use crate::names::Node;
 
@@ -66,6 +72,8 @@ pub enum Channel {
     Lifecycle,
     /// ISR changes (R54).
     AlterPartition,
+    /// A controller's raft thread.
+    Quorum,
 }
 
 /// A request or a response.
@@ -100,6 +108,18 @@ pub enum Request {
     CreateTopics(CreateTopicsRequest),
     /// Move the start of logs.
     DeleteRecords(DeleteRecordsRequest),
+    /// A voter stands for election.
+    Vote(VoteRequest),
+    /// A leader of the quorum was elected.
+    BeginQuorumEpoch(BeginQuorumEpochRequest),
+    /// A leader of the quorum leads no more.
+    EndQuorumEpoch(EndQuorumEpochRequest),
+    /// Read the metadata log.
+    FetchMetadata(FetchMetadataRequest),
+    /// Read a snapshot of it.
+    FetchSnapshot(FetchSnapshotRequest),
+    /// Change what the controller has decided.
+    Administer(AdminRequest),
 }
 
 /// What may be answered.
@@ -125,6 +145,18 @@ pub enum Response {
     CreateTopics(CreateTopicsResponse),
     /// To [`Request::DeleteRecords`].
     DeleteRecords(DeleteRecordsResponse),
+    /// To [`Request::Vote`].
+    Vote(VoteResponse),
+    /// To [`Request::BeginQuorumEpoch`].
+    BeginQuorumEpoch(QuorumEpochResponse),
+    /// To [`Request::EndQuorumEpoch`].
+    EndQuorumEpoch(QuorumEpochResponse),
+    /// To [`Request::FetchMetadata`].
+    FetchMetadata(FetchMetadataResponse),
+    /// To [`Request::FetchSnapshot`].
+    FetchSnapshot(FetchSnapshotResponse),
+    /// To [`Request::Administer`].
+    Administer(AdminResponse),
 }
 
 impl Envelope {
@@ -196,6 +228,12 @@ impl Body {
                 Request::BrokerHeartbeat(_) => "BrokerHeartbeat",
                 Request::CreateTopics(_) => "CreateTopics",
                 Request::DeleteRecords(_) => "DeleteRecords",
+                Request::Vote(_) => "Vote",
+                Request::BeginQuorumEpoch(_) => "BeginQuorumEpoch",
+                Request::EndQuorumEpoch(_) => "EndQuorumEpoch",
+                Request::FetchMetadata(_) => "FetchMetadata",
+                Request::FetchSnapshot(_) => "FetchSnapshot",
+                Request::Administer(request) => request.name(),
             },
             Self::Response(response) => match response {
                 Response::Produce(_) => "ProduceResponse",
@@ -208,6 +246,12 @@ impl Body {
                 Response::BrokerHeartbeat(_) => "BrokerHeartbeatResponse",
                 Response::CreateTopics(_) => "CreateTopicsResponse",
                 Response::DeleteRecords(_) => "DeleteRecordsResponse",
+                Response::Vote(_) => "VoteResponse",
+                Response::BeginQuorumEpoch(_) => "BeginQuorumEpochResponse",
+                Response::EndQuorumEpoch(_) => "EndQuorumEpochResponse",
+                Response::FetchMetadata(_) => "FetchMetadataResponse",
+                Response::FetchSnapshot(_) => "FetchSnapshotResponse",
+                Response::Administer(_) => "AdminResponse",
             },
         }
     }
@@ -220,6 +264,8 @@ impl Body {
         let payload = match self {
             Self::Request(Request::Produce(produce)) => produce.partitions.iter().map(|p| p.records.len()).sum(),
             Self::Response(Response::Fetch(fetch)) => fetch.partitions.iter().map(|p| p.records.len()).sum(),
+            Self::Response(Response::FetchMetadata(fetch)) => fetch.records.len(),
+            Self::Response(Response::FetchSnapshot(fetch)) => fetch.bytes.len(),
             Self::Request(_) | Self::Response(_) => 0,
         };
         OVERHEAD + payload

@@ -3,7 +3,7 @@
 use model::config::{Acks, Settings, TopicConfig};
 use model::event::{Event, SeekReason, Value};
 use model::log::{BatchId, Recovery};
-use model::metadata::{MetadataRecord, PartitionRegistration, RecoveryState};
+use model::metadata::{MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use model::names::{
     BrokerEpoch, BrokerId, ClientId, ControllerId, EndOffset, Incarnation, LeaderEpoch, Node, Offset, Partition,
     PartitionEpoch, TopicId,
@@ -80,6 +80,10 @@ impl Play {
                 leader_epoch: LeaderEpoch(0),
                 partition_epoch: PartitionEpoch(0),
                 recovery_state: RecoveryState::Recovered,
+                adding: Vec::new(),
+                removing: Vec::new(),
+                elr: Vec::new(),
+                last_known_elr: Vec::new(),
             }));
             for broker in [B1, B2, B3] {
                 play.opened_at(broker, partition, &[]);
@@ -151,7 +155,11 @@ impl Play {
                 self.isr[nth].clone_from(&rest);
                 let leader = (broker == B1).then(|| rest.first().copied());
                 let isr = Some(rest);
-                self.commit(MetadataRecord::PartitionChange { partition, leader, isr, recovery_state: None });
+                self.commit(MetadataRecord::PartitionChange(PartitionChange {
+                    leader,
+                    isr,
+                    ..PartitionChange::of(partition)
+                }));
             }
         }
     }
@@ -165,13 +173,13 @@ impl Play {
     pub(crate) fn elect(&mut self, leader: Option<BrokerId>, isr: &[BrokerId]) {
         self.isr[0] = isr.to_vec();
         let (leader, isr) = (Some(leader), Some(isr.to_vec()));
-        self.commit(MetadataRecord::PartitionChange { partition: P, leader, isr, recovery_state: None });
+        self.commit(MetadataRecord::PartitionChange(PartitionChange { leader, isr, ..PartitionChange::of(P) }));
     }
 
     pub(crate) fn change_isr(&mut self, isr: &[BrokerId]) {
         self.isr[0] = isr.to_vec();
         let isr = Some(isr.to_vec());
-        self.commit(MetadataRecord::PartitionChange { partition: P, leader: None, isr, recovery_state: None });
+        self.commit(MetadataRecord::PartitionChange(PartitionChange { isr, ..PartitionChange::of(P) }));
     }
 
     // ---- brokers ----

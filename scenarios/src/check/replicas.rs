@@ -304,16 +304,24 @@ impl Replicas {
                 turn.partition = Some(place);
                 self.partitions[place].create(registration);
             }
-            MetadataRecord::PartitionChange { partition, leader, isr, recovery_state } => {
-                let place = self.place(*partition);
+            MetadataRecord::PartitionChange(change) => {
+                let place = self.place(change.partition);
                 turn.partition = Some(place);
                 let view = &mut self.partitions[place];
                 turn.before.clone_from(&view.registration);
                 if let Some(registration) = view.registration.as_mut() {
-                    registration.merge(*leader, isr.as_deref(), *recovery_state);
+                    registration.merge(change);
                 }
-                if let Some(leader) = *leader {
+                if let Some(leader) = change.leader {
                     view.elected(leader, turn.before.as_ref().map_or(&[], |before| &before.isr));
+                }
+            }
+            // Judged together with what brokers make of them, which is to come.
+            MetadataRecord::RemoveTopic { .. } | MetadataRecord::Config { .. } => {}
+            MetadataRecord::UnregisterBroker { broker, epoch } => {
+                let registration = &mut self.broker(*broker).registration;
+                if registration.as_ref().is_some_and(|known| known.epoch == *epoch) {
+                    *registration = None;
                 }
             }
             MetadataRecord::LeaderChange { .. } | MetadataRecord::NoOp => {}

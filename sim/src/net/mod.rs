@@ -74,7 +74,7 @@ pub(crate) struct Network {
     opened: u64,
 }
 
-const CHANNELS: usize = 5;
+const CHANNELS: usize = 6;
 /// A connection's id is its number in the run and, in the low bits, its slot.
 const SLOT_BITS: u32 = 20;
 
@@ -85,6 +85,7 @@ fn channel_index(channel: Channel) -> usize {
         Channel::Metadata => 2,
         Channel::Lifecycle => 3,
         Channel::AlterPartition => 4,
+        Channel::Quorum => 5,
     }
 }
 

@@ -84,6 +84,29 @@ fn say_request(request: &Request) -> String {
                 };
             }
         }
+        Request::Vote(vote) => {
+            let kind = if vote.pre_vote { "would you vote for" } else { "vote for" };
+            let _ = write!(
+                text,
+                " {kind} {} in epoch {}, log ends at {} (epoch {})",
+                vote.candidate.id, vote.epoch, vote.last_offset, vote.last_epoch
+            );
+        }
+        Request::BeginQuorumEpoch(begin) => {
+            let _ = write!(text, " {} leads in epoch {}", begin.leader, begin.epoch);
+        }
+        Request::EndQuorumEpoch(end) => {
+            let _ = write!(text, " {} led in epoch {}", end.leader, end.epoch);
+        }
+        Request::FetchMetadata(fetch) => {
+            let _ = write!(text, " from {} in epoch {}", fetch.fetch_offset, fetch.current_leader_epoch);
+        }
+        Request::FetchSnapshot(fetch) => {
+            let _ = write!(text, " {}-{} from byte {}", fetch.snapshot.end, fetch.snapshot.epoch, fetch.position);
+        }
+        Request::Administer(request) => {
+            let _ = write!(text, " {request:?}");
+        }
     }
     text.trim_end().to_owned()
 }
@@ -172,6 +195,34 @@ fn say_response(response: &Response) -> String {
                     let _ = write!(text, ", low watermark {low}");
                 }
             }
+        }
+        Response::Vote(vote) => {
+            let granted = if vote.granted { "granted" } else { "refused" };
+            let _ = write!(text, " {granted} by {} in epoch {}", vote.voter.id, vote.epoch);
+        }
+        Response::BeginQuorumEpoch(answer) | Response::EndQuorumEpoch(answer) => {
+            let _ = write!(text, " {} in epoch {}", outcome(answer.error), answer.epoch);
+        }
+        Response::FetchMetadata(answer) => {
+            let _ = write!(text, " {} in epoch {}", outcome(answer.error), answer.epoch);
+            match (answer.diverging_epoch, answer.snapshot) {
+                (Some(diverging), _) => {
+                    let _ = write!(text, ", diverging, epoch {} ends at {}", diverging.epoch, diverging.end);
+                }
+                (None, Some(snapshot)) => {
+                    let _ = write!(text, ", fetch snapshot {}-{}", snapshot.end, snapshot.epoch);
+                }
+                (None, None) => {
+                    let high_watermark = answer.high_watermark.unwrap_or(EndOffset::ZERO);
+                    let _ = write!(text, ", {}, high watermark {high_watermark}", batches(&answer.records));
+                }
+            }
+        }
+        Response::FetchSnapshot(answer) => {
+            let _ = write!(text, " {}, {} of {} bytes", outcome(answer.error), answer.bytes.len(), answer.size);
+        }
+        Response::Administer(answer) => {
+            let _ = write!(text, " {} {}", outcome(answer.error), answer.message);
         }
     }
     text

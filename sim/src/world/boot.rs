@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use model::config::{ConsumerConfig, OffsetReset};
 use model::machine::Command;
-use model::names::{BrokerId, Node};
+use model::names::{BrokerId, ControllerId, DirectoryId, Node};
+use model::wire::Voter;
 use rand::Rng;
 
 use super::hosts::Host;
@@ -47,18 +48,19 @@ pub enum BootFailure {
 pub(crate) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
     let settings = &cluster.settings;
     let brokers: Vec<BrokerId> = cluster.broker_ids().collect();
-    let controller: Node = cluster.controller_ids().next().expect("a cluster has a controller").into();
+    let controllers: Vec<ControllerId> = cluster.controller_ids().collect();
+    let voters: Vec<Voter> = controllers.iter().map(|&id| Voter { id, directory: first_directory(id) }).collect();
     let mut hosts = Vec::new();
     let mut add = |node: Node, program: Program| {
         hosts.push(Host::new(node, program, SimDisk::new(node, dice, cluster.disk), dice));
     };
-    for id in cluster.controller_ids() {
+    for &own in &voters {
         let (config, defaults) = (Box::new(settings.controller.clone()), Box::new(settings.broker.clone()));
-        add(id.into(), Program::Controller(id, config, defaults, cluster.protocol));
+        add(own.id.into(), Program::Controller(own, voters.clone(), config, defaults, cluster.protocol));
     }
     for id in cluster.broker_ids() {
         let protocol = cluster.protocol_spoken_by(id);
-        add(id.into(), Program::Broker(id, controller, Box::new(settings.broker.clone()), protocol));
+        add(id.into(), Program::Broker(id, controllers.clone(), Box::new(settings.broker.clone()), protocol));
     }
     for id in cluster.producer_ids() {
         let config = Box::new(settings.producer.clone());
@@ -69,7 +71,7 @@ pub(crate) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
         add(id.into(), Program::Consumer(id, brokers.clone(), config, cluster.protocol));
     }
     let admin = cluster.admin_id();
-    add(admin.into(), Program::Admin(admin, controller, brokers.clone(), ADMIN_TIMEOUT));
+    add(admin.into(), Program::Admin(admin, controllers, brokers.clone(), ADMIN_TIMEOUT));
     for id in cluster.reader_ids() {
         let config = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..settings.consumer.clone() };
         add(id.into(), Program::Consumer(id, brokers.clone(), Box::new(config), cluster.protocol));
@@ -82,6 +84,11 @@ pub(crate) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
         hosts.iter_mut().filter(|host| host.node == Node::from(id)).for_each(|host| host.routine.push(assign.clone()));
     }
     hosts
+}
+
+/// The disk with which a controller was formatted as a voter.
+fn first_directory(id: ControllerId) -> DirectoryId {
+    DirectoryId(u64::from(id.0))
 }
 
 impl<O: Observer> World<O> {

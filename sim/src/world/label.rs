@@ -18,6 +18,12 @@ pub(crate) fn api(body: &Body) -> Api {
             Request::BrokerHeartbeat(_) => Api::BrokerHeartbeatRequest,
             Request::CreateTopics(_) => Api::CreateTopicsRequest,
             Request::DeleteRecords(_) => Api::DeleteRecordsRequest,
+            Request::Vote(_) => Api::VoteRequest,
+            Request::BeginQuorumEpoch(_) => Api::BeginQuorumEpochRequest,
+            Request::EndQuorumEpoch(_) => Api::EndQuorumEpochRequest,
+            Request::FetchMetadata(_) => Api::FetchMetadataRequest,
+            Request::FetchSnapshot(_) => Api::FetchSnapshotRequest,
+            Request::Administer(_) => Api::AdministerRequest,
         },
         Body::Response(response) => match response {
             Response::Produce(_) => Api::ProduceResponse,
@@ -30,6 +36,12 @@ pub(crate) fn api(body: &Body) -> Api {
             Response::BrokerHeartbeat(_) => Api::BrokerHeartbeatResponse,
             Response::CreateTopics(_) => Api::CreateTopicsResponse,
             Response::DeleteRecords(_) => Api::DeleteRecordsResponse,
+            Response::Vote(_) => Api::VoteResponse,
+            Response::BeginQuorumEpoch(_) => Api::BeginQuorumEpochResponse,
+            Response::EndQuorumEpoch(_) => Api::EndQuorumEpochResponse,
+            Response::FetchMetadata(_) => Api::FetchMetadataResponse,
+            Response::FetchSnapshot(_) => Api::FetchSnapshotResponse,
+            Response::Administer(_) => Api::AdministerResponse,
         },
     }
 }
@@ -58,6 +70,12 @@ pub(crate) fn first_error(body: &Body) -> Option<ErrorCode> {
             first(answer.topics.iter().filter_map(|topic| topic.result.as_ref().err().map(|(error, _)| *error)))
         }
         Response::DeleteRecords(answer) => first(answer.partitions.iter().map(|part| part.error)),
+        Response::Vote(answer) => first(std::iter::once(answer.error)),
+        Response::BeginQuorumEpoch(answer) => first(std::iter::once(answer.error)),
+        Response::EndQuorumEpoch(answer) => first(std::iter::once(answer.error)),
+        Response::FetchMetadata(answer) => first(std::iter::once(answer.error)),
+        Response::FetchSnapshot(answer) => first(std::iter::once(answer.error)),
+        Response::Administer(answer) => first(std::iter::once(answer.error)),
     }
 }
 

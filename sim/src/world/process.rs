@@ -8,22 +8,23 @@ use model::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConf
 use model::controller::Controller;
 use model::disk::Disk;
 use model::machine::{Effects, Input, Machine, Stop};
-use model::names::{BrokerId, ClientId, ControllerId, Node, Time};
+use model::names::{BrokerId, ClientId, ControllerId, Time};
 use model::protocol::Protocol;
+use model::wire::Voter;
 
 /// How a process is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
-    /// A broker that obeys this controller.
-    Broker(BrokerId, Node, Box<BrokerConfig>, Protocol),
+    /// A broker that obeys these controllers.
+    Broker(BrokerId, Vec<ControllerId>, Box<BrokerConfig>, Protocol),
     /// A controller.
-    Controller(ControllerId, Box<ControllerConfig>, Box<BrokerConfig>, Protocol),
+    Controller(Voter, Vec<Voter>, Box<ControllerConfig>, Box<BrokerConfig>, Protocol),
     /// A producer.
     Producer(ClientId, Vec<BrokerId>, Box<ProducerConfig>, Protocol),
     /// A consumer.
     Consumer(ClientId, Vec<BrokerId>, Box<ConsumerConfig>, Protocol),
     /// An admin client, which gives up after so long.
-    Admin(ClientId, Node, Vec<BrokerId>, Duration),
+    Admin(ClientId, Vec<ControllerId>, Vec<BrokerId>, Duration),
     /// A machine of the tests.
     #[cfg(test)]
     Probe(super::tests::Probe),
@@ -45,11 +46,12 @@ impl Program {
     /// A fresh process.
     pub(crate) fn launch(&self) -> Process {
         match self {
-            Self::Broker(id, controller, config, protocol) => {
-                Process::Broker(Box::new(Broker::new(*id, *controller, (**config).clone(), *protocol)))
+            Self::Broker(id, controllers, config, protocol) => {
+                Process::Broker(Box::new(Broker::new(*id, controllers.clone(), (**config).clone(), *protocol)))
             }
-            Self::Controller(id, config, defaults, protocol) => {
-                let controller = Controller::new(*id, (**config).clone(), (**defaults).clone(), *protocol);
+            Self::Controller(own, voters, config, defaults, protocol) => {
+                let (config, defaults) = ((**config).clone(), (**defaults).clone());
+                let controller = Controller::new(*own, voters.clone(), config, defaults, *protocol);
                 Process::Controller(Box::new(controller))
             }
             Self::Producer(id, bootstrap, config, protocol) => {
@@ -58,8 +60,8 @@ impl Program {
             Self::Consumer(id, bootstrap, config, protocol) => {
                 Process::Consumer(Box::new(Consumer::new(*id, bootstrap.clone(), (**config).clone(), *protocol)))
             }
-            Self::Admin(id, controller, bootstrap, timeout) => {
-                Process::Admin(Box::new(Admin::new(*id, *controller, bootstrap.clone(), *timeout)))
+            Self::Admin(id, controllers, bootstrap, timeout) => {
+                Process::Admin(Box::new(Admin::new(*id, controllers.clone(), bootstrap.clone(), *timeout)))
             }
             #[cfg(test)]
             Self::Probe(probe) => Process::Probe(Box::new(probe.clone())),

@@ -6,7 +6,7 @@ use super::stage::{P, brokers, life};
 use crate::config::{Acks, TopicConfig};
 use crate::event::Value;
 use crate::log::{Batch, BatchBuilder, Slices};
-use crate::metadata::{MetadataRecord, PartitionRegistration, RecoveryState};
+use crate::metadata::{MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use crate::names::{
     BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
 };
@@ -47,6 +47,10 @@ pub(super) fn registration(partition: Partition, leader: u32, isr: &[u32]) -> Pa
         leader_epoch: LeaderEpoch(0),
         partition_epoch: PartitionEpoch(0),
         recovery_state: RecoveryState::Recovered,
+        adding: Vec::new(),
+        removing: Vec::new(),
+        elr: Vec::new(),
+        last_known_elr: Vec::new(),
     }
 }
 
@@ -69,16 +73,15 @@ pub(super) fn two(leader: u32, isr: &[u32], min_isr: u32) -> Vec<MetadataRecord>
 }
 
 pub(super) fn elected(leader: Option<u32>, isr: &[u32]) -> MetadataRecord {
-    MetadataRecord::PartitionChange {
-        partition: P,
+    MetadataRecord::PartitionChange(PartitionChange {
         leader: Some(leader.map(BrokerId)),
         isr: Some(brokers(isr)),
-        recovery_state: None,
-    }
+        ..PartitionChange::of(P)
+    })
 }
 
 pub(super) fn isr_changed(isr: &[u32]) -> MetadataRecord {
-    MetadataRecord::PartitionChange { partition: P, leader: None, isr: Some(brokers(isr)), recovery_state: None }
+    MetadataRecord::PartitionChange(PartitionChange { isr: Some(brokers(isr)), ..PartitionChange::of(P) })
 }
 
 pub(super) fn accepted(leader: u32, epoch: i32, isr: &[u32], partition_epoch: i32) -> PartitionChangeAccepted {

@@ -67,7 +67,7 @@ impl Stage {
     pub(super) fn with(id: u32, config: BrokerConfig, protocol: Protocol) -> Self {
         Self {
             id: BrokerId(id),
-            broker: Broker::new(BrokerId(id), CONTROLLER, config, protocol),
+            broker: Broker::new(BrokerId(id), vec![ControllerId(0)], config, protocol),
             disk: FakeDisk::default(),
             now: NOON,
             tasks: Vec::new(),

@@ -16,7 +16,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn admin() -> Stage<Admin> {
-    Stage::new(Admin::new(CLIENT, CONTROLLER, vec![BrokerId(1), BrokerId(2)], ms(60_000)))
+    Stage::new(Admin::new(CLIENT, vec![ControllerId(100)], vec![BrokerId(1), BrokerId(2)], ms(60_000)))
 }
 
 fn create(stage: &mut Stage<Admin>) -> Envelope {

@@ -17,8 +17,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 fn admin() -> Stage<Admin> {
-    let controller = Node::Controller(ControllerId(100));
-    Stage::new(Admin::new(CLIENT, controller, vec![BrokerId(1), BrokerId(2)], ms(60_000)))
+    Stage::new(Admin::new(CLIENT, vec![ControllerId(100)], vec![BrokerId(1), BrokerId(2)], ms(60_000)))
 }
 
 fn delete(stage: &mut Stage<Admin>) {

@@ -251,7 +251,6 @@ fn what_kafka_knows_and_we_do_not_model_is_noted_with_the_reason() {
          server.properties:2: log.cleaner.threads: ignored: threads, queues and buffers of a node are not modelled
          server.properties:3: ssl.keystore.location: ignored: there is no encryption, authentication or authorization here
          server.properties:4: listener.name.internal.ssl.keystore.location: ignored: every node has one address on the simulated network
-         server.properties:5: auto.leader.rebalance.enable: ignored: leadership does not go back to the preferred replica yet
          server.properties:6: transaction.state.log.min.isr: ignored: there are no idempotent or transactional producers yet
          server.properties:7: producer.enable.idempotence: ignored: the producer is not idempotent yet: a retry may duplicate or reorder
          server.properties:8: producer.compression.type: ignored: records are not compressed

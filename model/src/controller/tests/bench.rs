@@ -57,6 +57,9 @@ pub(super) const NOTHING: Wish = Wish { fence: false, shut_down: false };
 pub(super) const TO_BE_FENCED: Wish = Wish { fence: true, shut_down: false };
 pub(super) const TO_SHUT_DOWN: Wish = Wish { fence: false, shut_down: true };
 
+/// The only voter.
+const OWN: crate::wire::Voter = crate::wire::Voter { id: ControllerId(0), directory: crate::names::DirectoryId(0) };
+
 impl Bench {
     /// A controller with Kafka's defaults, that has started.
     pub(super) fn new() -> Self {
@@ -64,7 +67,7 @@ impl Bench {
     }
 
     pub(super) fn of(config: ControllerConfig, defaults: BrokerConfig, protocol: Protocol) -> Self {
-        let controller = Controller::new(ControllerId(0), config.clone(), defaults.clone(), protocol);
+        let controller = Controller::new(OWN, vec![OWN], config.clone(), defaults.clone(), protocol);
         let mut bench = Self {
             config,
             defaults,
@@ -101,7 +104,7 @@ impl Bench {
     /// A new process on the same disk.
     pub(super) fn start(&mut self) -> Result<(), Stop> {
         let (config, defaults) = (self.config.clone(), self.defaults.clone());
-        self.controller = Controller::new(ControllerId(0), config, defaults, self.protocol);
+        self.controller = Controller::new(OWN, vec![OWN], config, defaults, self.protocol);
         self.step(Input::Start(Chance(0)))
     }
 

@@ -13,7 +13,7 @@ use super::disk::Death;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::event::Event;
 use crate::machine::{Input, Machine, Stop};
-use crate::metadata::{MetadataRecord, RecoveryState};
+use crate::metadata::{MetadataRecord, PartitionChange, RecoveryState};
 use crate::names::{BrokerEpoch, BrokerId, ClientId, EndOffset, Incarnation, LeaderEpoch, PartitionEpoch};
 use crate::protocol::Protocol;
 use crate::wire::{
@@ -270,12 +270,13 @@ fn kind(event: &Event) -> Option<&'static str> {
     match event {
         Event::AlterPartitionRefused { error, .. } => Some(error.name()),
         Event::Committed { record, .. } => match record {
-            MetadataRecord::PartitionChange { leader: Some(None), .. } => Some("LEADER lost"),
-            MetadataRecord::PartitionChange { recovery_state: Some(RecoveryState::Recovering), .. } => {
-                Some("LEADER unclean")
-            }
-            MetadataRecord::PartitionChange { leader: Some(_), .. } => Some("LEADER moved"),
-            MetadataRecord::PartitionChange { isr: Some(_), .. } => Some("ISR alone"),
+            MetadataRecord::PartitionChange(PartitionChange { leader: Some(None), .. }) => Some("LEADER lost"),
+            MetadataRecord::PartitionChange(PartitionChange {
+                recovery_state: Some(RecoveryState::Recovering),
+                ..
+            }) => Some("LEADER unclean"),
+            MetadataRecord::PartitionChange(PartitionChange { leader: Some(_), .. }) => Some("LEADER moved"),
+            MetadataRecord::PartitionChange(PartitionChange { isr: Some(_), .. }) => Some("ISR alone"),
             MetadataRecord::BrokerRegistrationChange { fenced: Some(true), .. } => Some("BROKER fenced"),
             MetadataRecord::BrokerRegistrationChange { fenced: Some(false), .. } => Some("BROKER unfenced"),
             MetadataRecord::BrokerRegistrationChange { .. } => Some("BROKER leaving"),

@@ -1,6 +1,7 @@
 //! Logs, leaders, epochs, in-sync sets, high watermarks, progress.
 
 use model::event::Event;
+use model::metadata::{MetadataRecord, PartitionChange};
 use model::names::{BrokerEpoch, EndOffset, LeaderEpoch, PartitionEpoch};
 use sim::fact::{Chapter, Ending};
 use sim::fault::Fault;
@@ -189,12 +190,7 @@ fn in_sync_set_a_fenced_broker_leaves_it() {
     play.breaks("in-sync-set/fenced-broker-in-sync");
     let mut play = Play::new();
     play.change_isr(&[B1, B2]);
-    play.commit(model::metadata::MetadataRecord::PartitionChange {
-        partition: Q,
-        leader: None,
-        isr: Some(vec![B1, B2]),
-        recovery_state: None,
-    });
+    play.commit(MetadataRecord::PartitionChange(PartitionChange { isr: Some(vec![B1, B2]), ..PartitionChange::of(Q) }));
     play.fence(B3, BrokerEpoch(5), true);
     play.change_isr(&[B1]);
     play.holds();
@@ -473,12 +469,10 @@ fn progress_below_the_minimum_is_told_apart() {
         play.stopped(broker, Ending::Destroyed);
     }
     for partition in [P, Q] {
-        play.commit(model::metadata::MetadataRecord::PartitionChange {
-            partition,
-            leader: None,
+        play.commit(MetadataRecord::PartitionChange(PartitionChange {
             isr: Some(vec![B1]),
-            recovery_state: None,
-        });
+            ..PartitionChange::of(partition)
+        }));
     }
     let end = play.metadata_end();
     play.note(B1, Event::MetadataApplied { upto: end });

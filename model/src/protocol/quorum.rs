@@ -1,0 +1,83 @@
+//! The answers that concern the quorum of controllers, taken together.
+
+use serde::{Deserialize, Serialize};
+
+/// One answer to each question about the quorum. `Default` is [`Quorum::LATEST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quorum {
+    /// Whom does a voter vote for?
+    pub voting: Voting,
+    /// When is a record of the metadata log committed?
+    pub commitment: Commitment,
+    /// What is a controller that led when it stopped?
+    pub resuming: Resuming,
+    /// Who counts as a voter?
+    pub identity: Identity,
+    /// When is a voter's copy synced?
+    pub syncing: Syncing,
+}
+
+/// Whom does a voter vote for?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Voting {
+    /// For one candidate an epoch, whose log is no older than its own, and it remembers (C3, C10, C11).
+    OnceAndForTheNewest,
+    /// Planted: it does not write its vote down, and may vote for another after a restart (N29).
+    Forgetful,
+    /// Planted: it does not compare logs.
+    ForAnybody,
+}
+
+/// When is a record of the metadata log committed?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Commitment {
+    /// Once a majority has it, and a record of the leader's own epoch with it (C18).
+    OwnEpoch,
+    /// Planted: once a majority has it, whoever wrote it (N29).
+    AnyEpoch,
+}
+
+/// What is a controller that led when it stopped?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resuming {
+    /// Resigned: it neither leads nor votes in that epoch any more (C4, T19).
+    Resigned,
+    /// Planted: it leads on, with whatever its disk has kept (N29).
+    Leading,
+}
+
+/// Who counts as a voter?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Identity {
+    /// A node with the disk that it was formatted with (KIP-853, C20).
+    NodeAndDirectory,
+    /// A node: one that lost its disk votes, and counts, as if it had not (kraft.version 0, C20).
+    Node,
+}
+
+/// When is a voter's copy synced?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Syncing {
+    /// Before it asks for more, because what it asks for says what it has (C21).
+    BeforeFetching,
+    /// Planted: never, but when a segment is full.
+    Never,
+}
+
+impl Quorum {
+    /// Kafka 4.x with the directory ids of KIP-853.
+    pub const LATEST: Self = Self {
+        voting: Voting::OnceAndForTheNewest,
+        commitment: Commitment::OwnEpoch,
+        resuming: Resuming::Resigned,
+        identity: Identity::NodeAndDirectory,
+        syncing: Syncing::BeforeFetching,
+    };
+}
+
+impl Default for Quorum {
+    fn default() -> Self {
+        Self::LATEST
+    }
+}
