@@ -19,5 +19,6 @@ pub mod machine;
 pub mod metadata;
 pub mod names;
 pub mod protocol;
+mod quorum;
 pub mod replica;
 pub mod wire;

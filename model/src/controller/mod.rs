@@ -1,15 +1,14 @@
-//! The controller: requests in, records into the metadata log, answers out once the records are committed (C30).
+//! A controller process: a member of the quorum, and the controller of the cluster while it leads the quorum (C30-C35).
 //!
-//! This file carries between the rooms. Who is alive is decided in `registry`, who leads and is in sync in
-//! `partitions`, what topics there are in `topics`: from an image to records, knowing no log and no message's way. What
-//! is decided becomes true in `journal`, and `observers` read it there. One step decides one event and appends one
-//! batch at most. What `image` says here includes everything appended, so the next event builds on it.
+//! This file carries between the rooms. What is committed is said by [`crate::quorum`], and adds up to one image; while
+//! this process is active, `reign` decides on top of it, and `pending` holds each answer back until what it tells of is
+//! committed. This file must not know what is decided, nor how controllers agree.
 
 mod chores;
-mod journal;
-mod observers;
 mod partitions;
+mod pending;
 mod registry;
+mod reign;
 mod topics;
 
 #[cfg(test)]
@@ -18,62 +17,52 @@ mod tests;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::disk::{Disk, DiskError};
 use crate::event::Event;
-use crate::machine::{Effects, Input, Machine, Severed, Stop};
+use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop};
 use crate::metadata::{Image, MetadataRecord};
-use crate::names::{ControllerId, Time};
+use crate::names::{EndOffset, LeaderEpoch, SnapshotId, Time};
 use crate::protocol::Protocol;
-use crate::wire::{
-    AlterPartitionRequest, AlterPartitionResponse, Body, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
-    BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, Envelope,
-    ErrorCode, FetchRequest, ReplyTo, Request, Response, Voter,
-};
+use crate::quorum::{Hands, Quorum};
+use crate::wire::{Body, Envelope, ErrorCode, ReplyTo, Request, Response, Voter};
 
-use chores::{Chore, Chores};
-use journal::{Journal, NotAppended};
-use observers::{Answer, Observers};
-use partitions::Partitions;
-use registry::Registry;
+use reign::Reign;
 
-/// So many leaders are elected in one go; the rest waits for the next tick (R94: in bounded batches).
-const ELECTIONS_MAX: usize = 1_000;
-
-/// One controller process: the only one of its cluster, until there is a quorum.
+/// One controller process.
 #[derive(Clone, Debug)]
 pub struct Controller {
     setup: Setup,
-    /// What it knows since its start.
-    reign: Option<Reign>,
+    process: Option<Box<Process>>,
 }
 
 /// Whom a process was made to be.
 #[derive(Clone, Debug)]
 struct Setup {
-    id: ControllerId,
+    own: Voter,
+    voters: Vec<Voter>,
     config: ControllerConfig,
     defaults: BrokerConfig,
     protocol: Protocol,
 }
 
-/// What an active controller knows.
+/// What a controller knows since its start.
 #[derive(Clone, Debug)]
-struct Reign {
-    image: Image,
-    registry: Registry,
-    journal: Journal,
-    observers: Observers,
-    chores: Chores,
-}
-
-/// What one step has at hand.
-struct Hands<'a> {
-    setup: &'a Setup,
-    now: Time,
-    disk: &'a mut dyn Disk,
-    effects: &'a mut Effects,
+struct Process {
+    quorum: Quorum,
+    /// What everything committed adds up to, as far as this controller knows (C33).
+    committed: Image,
+    /// Its latest leader, as the log says.
+    latest_leader: LeaderEpoch,
+    /// When the latest snapshot was made, or this process started.
+    snapshot_at: Time,
+    /// While this controller is the active one.
+    reign: Option<Reign>,
 }
 
 impl Controller {
-    /// A controller process that has not been started. `defaults` is what holds for topics that do not say.
+    /// A controller process that has not been started, one of these voters. `own` names the disk as it would be formatted
+    /// if it is empty; `defaults` is what holds for topics that do not say.
+    ///
+    /// # Panics
+    /// If there is no voter.
     #[must_use]
     pub fn new(
         own: Voter,
@@ -82,220 +71,176 @@ impl Controller {
         defaults: BrokerConfig,
         protocol: Protocol,
     ) -> Self {
-        debug_assert!(voters.len() == 1, "a quorum is not modelled yet");
-        Self { setup: Setup { id: own.id, config, defaults, protocol }, reign: None }
+        assert!(!voters.is_empty(), "a quorum has voters");
+        Self { setup: Setup { own, voters, config, defaults, protocol }, process: None }
     }
 }
 
 impl Machine for Controller {
     fn step(&mut self, now: Time, input: Input, disk: &mut dyn Disk, effects: &mut Effects) -> Result<(), Stop> {
-        let mut hands = Hands { setup: &self.setup, now, disk, effects };
-        match (&mut self.reign, input) {
-            (reign, Input::Start(_)) => *reign = Some(Reign::begin(&mut hands)?),
-            (Some(reign), Input::Receive(envelope)) => reign.receive(envelope, &mut hands)?,
-            (Some(reign), Input::Severed(severed)) => reign.observers.forget(severed.connection),
-            (Some(reign), Input::Tick) => reign.tick(&mut hands)?,
-            // Everything that was decided is on the disk already.
-            (_, Input::Terminate) => hands.effects.exit(),
+        let setup = &self.setup;
+        let mut hands = Hands { now, disk, effects };
+        match (&mut self.process, input) {
+            (process, Input::Start(chance)) => {
+                *process = Some(Box::new(Process::start(setup, chance, &mut hands)?));
+            }
+            (Some(process), Input::Receive(envelope)) => process.receive(setup, envelope, &mut hands)?,
+            (Some(process), Input::Severed(severed)) => process.severed(setup, severed, &mut hands)?,
+            (Some(process), Input::Tick) => process.tick(setup, &mut hands)?,
+            (process, Input::Terminate) => {
+                if let Some(process) = process {
+                    process.quorum.terminate(&mut hands);
+                }
+                hands.effects.exit();
+            }
             (Some(_), Input::Submit(_) | Input::Later(_)) | (None, _) => {}
         }
         Ok(())
     }
 
     fn deadline(&self) -> Option<Time> {
-        let reign = self.reign.as_ref()?;
-        let first = reign.chores.deadline().into_iter().chain(reign.observers.deadline()).min();
+        let process = self.process.as_ref()?;
+        let reign = process.reign.as_ref().and_then(Reign::deadline);
         // The end of time is never: an interval so long that no clock shows it.
-        first.filter(|&time| time < Time(u64::MAX))
+        process.quorum.deadline().into_iter().chain(reign).min().filter(|&time| time < Time(u64::MAX))
     }
 }
 
-impl Reign {
-    /// Reads the log, takes the next epoch, and says so in it (C14, C26, C33).
-    fn begin(hands: &mut Hands<'_>) -> Result<Self, Stop> {
-        let config = &hands.setup.config;
-        let (journal, loaded) = Journal::open(hands.disk, config.metadata_log_segment_bytes, hands.now)?;
-        let mut image = Image::default();
-        for (offset, record) in &loaded.records {
-            image.apply(*offset, record);
+impl Process {
+    /// Reads the disk, and begins with the latest snapshot (C26).
+    fn start(setup: &Setup, chance: Chance, hands: &mut Hands<'_>) -> Result<Self, Stop> {
+        let Setup { own, voters, config, protocol, .. } = setup;
+        let quorum = Quorum::start(*own, voters.clone(), config, protocol.quorum, chance, hands)?;
+        let mut process = Self {
+            quorum,
+            committed: Image::default(),
+            latest_leader: LeaderEpoch::ZERO,
+            snapshot_at: hands.now,
+            reign: None,
+        };
+        process.catch_up(setup, hands)?;
+        Ok(process)
+    }
+
+    fn receive(&mut self, setup: &Setup, envelope: Envelope, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        match &envelope.body {
+            Body::Request(
+                Request::Vote(_)
+                | Request::BeginQuorumEpoch(_)
+                | Request::EndQuorumEpoch(_)
+                | Request::FetchMetadata(_)
+                | Request::FetchSnapshot(_),
+            )
+            | Body::Response(_) => self.quorum.receive(envelope, hands)?,
+            Body::Request(request) => {
+                let reply_to = envelope.reply_to();
+                match &mut self.reign {
+                    Some(reign) => reign.serve(setup, reply_to, request, &mut self.quorum, hands)?,
+                    None => refuse(setup, &reply_to, request, hands),
+                }
+            }
         }
-        let registry = Registry::resume(config.broker_session_timeout, &image, hands.now);
-        let chores = Chores::begin(config, hands.now);
-        let mut reign = Self { image, registry, journal, observers: Observers::default(), chores };
-        hands.effects.note(Event::ControllerLed { epoch: reign.journal.epoch() });
-        // Dying between the sync and the end of a step leaves records that are committed and were never told of. Better
-        // to tell of the last batch twice, by its offsets, than never.
-        for (offset, record) in loaded.records {
-            if offset.bound() >= loaded.perhaps_untold {
+        self.catch_up(setup, hands)
+    }
+
+    fn severed(&mut self, setup: &Setup, severed: Severed, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        self.quorum.severed(&severed, hands)?;
+        self.catch_up(setup, hands)
+    }
+
+    fn tick(&mut self, setup: &Setup, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        self.quorum.tick(hands)?;
+        // A chore of one who leads no more would be appended by nobody.
+        self.catch_up(setup, hands)?;
+        if let Some(reign) = &mut self.reign {
+            reign.tick(setup, &mut self.quorum, hands)?;
+            self.catch_up(setup, hands)?;
+        }
+        Ok(())
+    }
+
+    /// Follows the quorum: takes in what is committed by now, answers who waited for it, and gives up or takes over the
+    /// cluster.
+    fn catch_up(&mut self, setup: &Setup, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        let leads = self.quorum.leads();
+        if let Some(reign) = self.reign.take_if(|reign| Some(reign.epoch()) != leads) {
+            reign.end(setup, hands);
+        }
+        self.load_snapshot(hands)?;
+        self.take_in_committed(leads.is_some(), hands)?;
+        // C33: a new leader is not active before everything that was there when it was elected is committed, and applied.
+        if let Some(epoch) = leads.filter(|&epoch| self.reign.is_none() && self.latest_leader == epoch) {
+            hands.effects.note(Event::ControllerLed { epoch });
+            self.reign = Some(Reign::begin(setup, epoch, self.committed.clone(), hands.now));
+        }
+        if let Some(reign) = &mut self.reign {
+            reign.committed(setup, self.committed.end, hands);
+        }
+        self.make_snapshot(setup, hands)
+    }
+
+    /// Begins again with a snapshot, if the log begins behind what was taken in (C24, C26).
+    fn load_snapshot(&mut self, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        let newer = |id: &SnapshotId| id.end > self.committed.end;
+        let Some(id) = self.quorum.latest_snapshot().filter(newer) else { return Ok(()) };
+        let content = self.quorum.read_snapshot(id, hands.disk)?;
+        self.committed = Image::decode(&content).map_err(|_| unreadable())?;
+        self.latest_leader = self.latest_leader.max(id.epoch);
+        Ok(())
+    }
+
+    /// Applies what is committed by now. Whoever leads tells of it: nobody learned of it before.
+    fn take_in_committed(&mut self, tells: bool, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        let Some(upto) = self.quorum.high_watermark().filter(|&upto| upto > self.committed.end) else { return Ok(()) };
+        for (offset, value) in self.quorum.read(self.committed.end, upto, hands.disk)? {
+            let record = MetadataRecord::decode(&value).map_err(|_| unreadable())?;
+            self.committed.apply(offset, &record);
+            if let MetadataRecord::LeaderChange { epoch } = record {
+                self.latest_leader = epoch;
+            }
+            if tells {
                 hands.effects.note(Event::Committed { offset, record });
             }
         }
-        reign.commit(vec![MetadataRecord::LeaderChange { epoch: reign.journal.epoch() }], hands)?;
-        Ok(reign)
-    }
-
-    fn receive(&mut self, envelope: Envelope, hands: &mut Hands<'_>) -> Result<(), Stop> {
-        let reply_to = envelope.reply_to();
-        let Body::Request(request) = envelope.body else { return Ok(()) };
-        let response = match request {
-            Request::BrokerRegistration(request) => Response::BrokerRegistration(self.register(&request, hands)?),
-            Request::BrokerHeartbeat(request) => Response::BrokerHeartbeat(self.heartbeat(&request, hands)?),
-            Request::AlterPartition(request) => Response::AlterPartition(self.alter_partitions(&request, hands)?),
-            Request::CreateTopics(request) => Response::CreateTopics(self.create_topics(&request, hands)?),
-            Request::Fetch(request) => return self.fetch(reply_to, request, hands),
-            Request::Produce(_)
-            | Request::ListOffsets(_)
-            | Request::OffsetsForLeaderEpoch(_)
-            | Request::DeleteRecords(_)
-            | Request::Administer(_)
-            | Request::Vote(_)
-            | Request::BeginQuorumEpoch(_)
-            | Request::EndQuorumEpoch(_)
-            | Request::FetchMetadata(_)
-            | Request::FetchSnapshot(_)
-            | Request::Metadata(_) => {
-                // Kafka's answer to an API that a listener does not have.
-                let ReplyTo { peer, channel, connection, .. } = reply_to;
-                hands.effects.close(Severed { peer, channel, connection });
-                return Ok(());
-            }
-        };
-        hands.effects.send(Envelope::response(&reply_to, hands.setup.id, response));
         Ok(())
     }
 
-    fn register(
-        &mut self,
-        request: &BrokerRegistrationRequest,
-        hands: &mut Hands<'_>,
-    ) -> Result<BrokerRegistrationResponse, Stop> {
-        match self.registry.register(hands.now, partitions(&self.image, hands.setup), request) {
-            Ok(registered) => {
-                self.commit(registered.records, hands)?;
-                Ok(BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch: Some(registered.epoch) })
-            }
-            Err(error) => Ok(BrokerRegistrationResponse { error, broker_epoch: None }),
-        }
-    }
-
-    fn heartbeat(
-        &mut self,
-        request: &BrokerHeartbeatRequest,
-        hands: &mut Hands<'_>,
-    ) -> Result<BrokerHeartbeatResponse, Stop> {
-        match self.registry.heartbeat(hands.now, partitions(&self.image, hands.setup), request) {
-            Ok(heard) => {
-                self.commit(heard.records, hands)?;
-                Ok(heard.answer)
-            }
-            Err(error) => {
-                Ok(BrokerHeartbeatResponse { error, is_caught_up: false, is_fenced: true, should_shut_down: false })
-            }
-        }
-    }
-
-    fn alter_partitions(
-        &mut self,
-        request: &AlterPartitionRequest,
-        hands: &mut Hands<'_>,
-    ) -> Result<AlterPartitionResponse, Stop> {
-        let broker = request.broker;
-        match partitions(&self.image, hands.setup).alter(request) {
-            Ok(altered) => {
-                self.commit(altered.records, hands)?;
-                for refused in &altered.results {
-                    if let Err(error) = refused.result {
-                        let partition = refused.partition;
-                        hands.effects.note(Event::AlterPartitionRefused { broker, partition, error });
-                    }
-                }
-                Ok(AlterPartitionResponse { error: ErrorCode::None, partitions: altered.results })
-            }
-            Err(error) => {
-                for item in &request.partitions {
-                    let partition = item.partition;
-                    hands.effects.note(Event::AlterPartitionRefused { broker, partition, error });
-                }
-                Ok(AlterPartitionResponse { error, partitions: Vec::new() })
-            }
-        }
-    }
-
-    fn create_topics(
-        &mut self,
-        request: &CreateTopicsRequest,
-        hands: &mut Hands<'_>,
-    ) -> Result<CreateTopicsResponse, Stop> {
-        let created = topics::create(&self.image, request);
-        match self.append(created.records, hands) {
-            Ok(()) => Ok(CreateTopicsResponse { topics: created.topics }),
-            Err(NotAppended::TooLarge) => {
-                let why = "more records than one batch of the metadata log holds";
-                Ok(CreateTopicsResponse { topics: topics::refuse_all(request, why).topics })
-            }
-            Err(NotAppended::Stop(stop)) => Err(stop),
-        }
-    }
-
-    fn fetch(&mut self, reply_to: ReplyTo, request: FetchRequest, hands: &mut Hands<'_>) -> Result<(), Stop> {
-        let response = self.observers.fetch(hands.now, reply_to, request, &self.journal, hands.disk)?;
-        hands.answer(response.map(|response| (reply_to, response)));
-        Ok(())
-    }
-
-    fn tick(&mut self, hands: &mut Hands<'_>) -> Result<(), Stop> {
-        let expired = self.observers.expire(hands.now, &self.journal, hands.disk)?;
-        hands.answer(expired);
-        let Some(chore) = self.chores.take(hands.now) else { return Ok(()) };
-        let partitions = partitions(&self.image, hands.setup);
-        let records = match chore {
-            Chore::FenceStale => self.registry.fence_one_stale(hands.now, partitions),
-            Chore::ElectUncleanly => partitions.elect_uncleanly(ELECTIONS_MAX),
-            Chore::Balance => partitions.balance(ELECTIONS_MAX),
-            Chore::NoOp => vec![MetadataRecord::NoOp],
-        };
-        if matches!(chore, Chore::ElectUncleanly | Chore::Balance) && records.len() == ELECTIONS_MAX {
-            self.chores.go_on(chore, hands.now);
-        }
-        self.commit(records, hands)
-    }
-
-    /// As [`Reign::append`], for what cannot be refused to anybody: a process that cannot write down what it decided is
-    /// over.
-    fn commit(&mut self, records: Vec<MetadataRecord>, hands: &mut Hands<'_>) -> Result<(), Stop> {
-        self.append(records, hands).map_err(|error| match error {
-            NotAppended::TooLarge => Stop::Storage(DiskError::NoSpace),
-            NotAppended::Stop(stop) => stop,
-        })
-    }
-
-    /// Makes the decision of one event true: durable first, then told, then read by whoever waits for it.
-    fn append(&mut self, records: Vec<MetadataRecord>, hands: &mut Hands<'_>) -> Result<(), NotAppended> {
-        if records.is_empty() {
+    /// C25: once there is enough in the log since the last one, or time enough has passed.
+    fn make_snapshot(&mut self, setup: &Setup, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        let config = &setup.config;
+        let interval = config.metadata_log_max_snapshot_interval;
+        let is_old = !interval.is_zero() && hands.now.since(self.snapshot_at) >= interval;
+        let is_large = self.quorum.bytes_since_snapshot() >= config.metadata_log_max_record_bytes_between_snapshots;
+        let end = self.committed.end;
+        let is_new = end > self.quorum.latest_snapshot().map_or(EndOffset::ZERO, |id| id.end);
+        if !is_new || !(is_old || is_large) {
             return Ok(());
         }
-        let mut offset = self.journal.append(hands.disk, hands.now, &records)?;
-        assert_eq!(offset, self.image.end.next(), "broker epochs and topic ids were drawn from here");
-        for record in records {
-            self.image.apply(offset, &record);
-            hands.effects.note(Event::Committed { offset, record });
-            offset = offset.plus(1);
-        }
-        let woken = self.observers.wake(&self.journal, hands.disk)?;
-        hands.answer(woken);
-        Ok(())
+        self.snapshot_at = hands.now;
+        let id = SnapshotId { end, epoch: self.quorum.epoch_of(end) };
+        self.quorum.write_snapshot(id, self.committed.encode().into(), hands)
     }
 }
 
-impl Hands<'_> {
-    fn answer(&mut self, answers: impl IntoIterator<Item = Answer>) {
-        for (reply_to, response) in answers {
-            self.effects.send(Envelope::response(&reply_to, self.setup.id, Response::Fetch(response)));
-        }
+/// What a controller says that is not the active one.
+fn refuse(setup: &Setup, reply_to: &ReplyTo, request: &Request, hands: &mut Hands<'_>) {
+    match pending::refusal(request, ErrorCode::NotController) {
+        Some(response) => answer(setup, reply_to, response, hands),
+        None => close(reply_to, hands),
     }
 }
 
-/// What decisions about partitions are based on.
-fn partitions<'a>(image: &'a Image, setup: &'a Setup) -> Partitions<'a> {
-    Partitions { image, defaults: &setup.defaults, protocol: setup.protocol }
+fn answer(setup: &Setup, reply_to: &ReplyTo, response: Response, hands: &mut Hands<'_>) {
+    hands.effects.send(Envelope::response(reply_to, setup.own.id, response));
+}
+
+/// Kafka's answer to an API that a listener does not have.
+fn close(reply_to: &ReplyTo, hands: &mut Hands<'_>) {
+    let ReplyTo { peer, channel, connection, .. } = *reply_to;
+    hands.effects.close(Severed { peer, channel, connection });
+}
+
+/// The checksums hold, so these are not bytes that this program wrote.
+fn unreadable() -> Stop {
+    Stop::Storage(DiskError::Io)
 }

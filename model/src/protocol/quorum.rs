@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::{ControllerId, DirectoryId};
+
 /// One answer to each question about the quorum. `Default` is [`Quorum::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,5 +81,69 @@ impl Quorum {
 impl Default for Quorum {
     fn default() -> Self {
         Self::LATEST
+    }
+}
+
+impl Voting {
+    /// Whether a vote is written down.
+    #[must_use]
+    pub fn remembers(self) -> bool {
+        match self {
+            Self::OnceAndForTheNewest | Self::ForAnybody => true,
+            Self::Forgetful => false,
+        }
+    }
+
+    /// Whether a voter that has not voted votes for a candidate, by whether its log is no older than the voter's (C10).
+    #[must_use]
+    pub fn votes_for(self, is_newest: bool) -> bool {
+        match self {
+            Self::OnceAndForTheNewest | Self::Forgetful => is_newest,
+            Self::ForAnybody => true,
+        }
+    }
+}
+
+impl Commitment {
+    /// Whether nothing is committed by counting before a record of the leader's own epoch is.
+    #[must_use]
+    pub fn needs_own_epoch(self) -> bool {
+        match self {
+            Self::OwnEpoch => true,
+            Self::AnyEpoch => false,
+        }
+    }
+}
+
+impl Resuming {
+    /// Whether a controller that led when it stopped leads on.
+    #[must_use]
+    pub fn leads_on(self) -> bool {
+        match self {
+            Self::Resigned => false,
+            Self::Leading => true,
+        }
+    }
+}
+
+impl Identity {
+    /// Whether two are the same voter: each a node and the disk that it was formatted with.
+    #[must_use]
+    pub fn is_same(self, one: (ControllerId, DirectoryId), other: (ControllerId, DirectoryId)) -> bool {
+        match self {
+            Self::NodeAndDirectory => one == other,
+            Self::Node => one.0 == other.0,
+        }
+    }
+}
+
+impl Syncing {
+    /// Whether a voter syncs what it appended before it asks for more.
+    #[must_use]
+    pub fn syncs_before_fetching(self) -> bool {
+        match self {
+            Self::BeforeFetching => true,
+            Self::Never => false,
+        }
     }
 }

@@ -11,14 +11,14 @@ use crate::event::Event;
 use crate::machine::{Chance, Effect, Effects, Input, Machine, Severed, Stop};
 use crate::metadata::{Image, MetadataRecord, PartitionRegistration, RecoveryState};
 use crate::names::{
-    BrokerEpoch, BrokerId, ClientId, ControllerId, EndOffset, Incarnation, LeaderEpoch, Node, Offset, Partition, Time,
+    BrokerEpoch, BrokerId, ClientId, ControllerId, EndOffset, Incarnation, LeaderEpoch, Node, Offset, Time,
 };
 use crate::protocol::Protocol;
+use crate::quorum::Hands;
 use crate::wire::{
     AlterPartitionItem, AlterPartitionRequest, AlterPartitionResponse, Body, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Channel, ConnectionId,
-    CreateTopicsRequest, CreatedTopic, Envelope, ErrorCode, FetchPartition, FetchRequest, FetchResponse, Fetcher,
-    IsrMember, NewTopic, Request, Response,
+    CreateTopicsRequest, CreatedTopic, Envelope, ErrorCode, IsrMember, NewTopic, Request, Response,
 };
 
 /// A controller, its disk, and everything it has said.
@@ -66,7 +66,9 @@ impl Bench {
         Self::of(ControllerConfig::default(), BrokerConfig::default(), Protocol::LATEST)
     }
 
+    /// Records do not wait for others: everything that a request decides is committed, and answered, in its own step.
     pub(super) fn of(config: ControllerConfig, defaults: BrokerConfig, protocol: Protocol) -> Self {
+        let config = ControllerConfig { controller_quorum_append_linger: Duration::ZERO, ..config };
         let controller = Controller::new(OWN, vec![OWN], config.clone(), defaults.clone(), protocol);
         let mut bench = Self {
             config,
@@ -148,7 +150,8 @@ impl Bench {
 
     /// What the controller itself believes.
     pub(super) fn image(&self) -> &Image {
-        &self.controller.reign.as_ref().expect("the controller was started").image
+        let process = self.controller.process.as_ref().expect("the controller was started");
+        process.reign.as_ref().expect("it leads").image()
     }
 
     /// Lets time pass, with all ticks that the controller wants.
@@ -164,7 +167,8 @@ impl Bench {
     /// Has the controller give partitions back to their preferred leaders, which it does not do by itself yet.
     pub(super) fn balance(&mut self) {
         let now = self.now;
-        self.controller.reign.as_mut().expect("the controller was started").chores.order(Chore::Balance, now);
+        let process = self.controller.process.as_mut().expect("the controller was started");
+        process.reign.as_mut().expect("it leads").order(Chore::Balance, now);
         self.pass(Duration::ZERO);
     }
 
@@ -319,38 +323,23 @@ impl Bench {
         assert!(response.partitions[0].result.is_ok(), "{response:?}");
     }
 
-    // ---- observers ----
-
-    pub(super) fn fetch(&mut self, connection: u64, request: FetchRequest) -> Option<FetchResponse> {
-        match self.ask_over(connection, BrokerId(1).into(), Request::Fetch(request)) {
-            Some(Response::Fetch(response)) => Some(response),
-            None => None,
-            other => panic!("{other:?}"),
-        }
-    }
+    // ---- the metadata log ----
 
     /// How many records of each batch are in the metadata log.
     pub(super) fn batches(&self) -> Vec<(Offset, u32, LeaderEpoch)> {
-        let journal = &self.controller.reign.as_ref().expect("the controller was started").journal;
-        journal.batches().map(|id| (id.base, id.records, id.epoch)).collect()
+        let appended = self.notes.iter().filter_map(|event| match event {
+            Event::MetadataAppended { batch, .. } => Some((batch.base, batch.records, batch.epoch)),
+            _ => None,
+        });
+        appended.collect()
     }
-}
 
-/// A request for what is behind this place.
-pub(super) fn fetch_from(place: u64, max_wait: Duration) -> FetchRequest {
-    FetchRequest {
-        fetcher: Fetcher::Replica { id: BrokerId(1), epoch: None },
-        max_wait,
-        min_bytes: 1,
-        max_bytes: u32::MAX,
-        partitions: vec![FetchPartition {
-            partition: Partition::METADATA,
-            fetch_offset: Offset(place),
-            current_leader_epoch: None,
-            last_fetched_epoch: None,
-            log_start: EndOffset::ZERO,
-            max_bytes: u32::MAX,
-        }],
+    /// Has the controller append something that is no metadata record.
+    pub(super) fn write_raw(&mut self, value: &'static [u8]) {
+        let mut effects = Effects::new();
+        let mut hands = Hands { now: self.now, disk: &mut self.disk, effects: &mut effects };
+        let process = self.controller.process.as_mut().expect("the controller was started");
+        process.quorum.append(&[value.into()], &mut hands).expect("the log takes any batch");
     }
 }
 

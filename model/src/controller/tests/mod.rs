@@ -1,8 +1,9 @@
 //! The rules of the controller, one by one and together, on a disk in memory.
 
 mod bench;
+mod committing;
+mod deposed;
 mod disk;
-mod journal;
 mod partitions;
 mod properties;
 mod registry;

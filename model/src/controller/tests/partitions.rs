@@ -84,7 +84,10 @@ fn the_answer_leaves_behind_the_record() {
     let mut bench = Bench::with_brokers(3, 1);
     let noted = bench.notes.len();
     bench.settle(&[1, 2]);
-    assert!(matches!(bench.notes[noted..], [Event::Committed { .. }]), "one record, and nothing else");
+    let place = |wanted: fn(&Event) -> bool| bench.notes[noted..].iter().position(wanted);
+    let committed = place(|event| matches!(event, Event::Committed { .. }));
+    let answered = place(|event| matches!(event, Event::ControllerAnswered { .. }));
+    assert!(committed.is_some() && committed < answered, "R73");
 }
 
 #[test]

@@ -1,31 +1,20 @@
-//! What is decided stays decided, and brokers read it: C8, C14, C19, C26, C27, C31, C45.
+//! What one controller alone decides stays decided: C8, C14, C26, C27, C31.
 
 use std::time::Duration;
 
-use super::bench::{Bench, NOTHING, TO_SHUT_DOWN, fetch_from, topic};
+use super::bench::{Bench, NOTHING, TO_SHUT_DOWN, topic};
 use super::disk::Death;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::event::Event;
 use crate::machine::{Input, Machine, Severed, Stop};
 use crate::metadata::{Image, MetadataRecord};
-use crate::names::{BrokerId, ClientId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, TopicId};
+use crate::names::{BrokerId, ClientId, Incarnation, LeaderEpoch};
 use crate::protocol::Protocol;
 use crate::wire::{
-    BrokerRegistrationRequest, Channel, ConnectionId, CreateTopicsRequest, DivergingEpoch, ErrorCode, FetchPartition,
-    FetchRequest, FetchResponse, MetadataRequest, Request, Response,
+    BrokerRegistrationRequest, Channel, ConnectionId, CreateTopicsRequest, MetadataRequest, Request, Response,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// The records in a response, and where they are.
-fn records(response: &FetchResponse) -> Vec<(Offset, MetadataRecord)> {
-    let batches = response.partitions[0].records.batches().map(Result::unwrap);
-    let records = batches.flat_map(|batch| {
-        assert!(batch.is_valid());
-        batch.records().map(Result::unwrap).collect::<Vec<_>>()
-    });
-    records.map(|record| (record.offset, MetadataRecord::decode(&record.value.unwrap()).unwrap())).collect()
-}
 
 #[test]
 fn the_records_of_one_event_are_one_batch() {
@@ -40,7 +29,7 @@ fn the_records_of_one_event_are_one_batch() {
 #[test]
 fn each_life_leads_in_the_next_epoch_and_says_so() {
     let mut bench = Bench::with_brokers(2, 1);
-    for epoch in 1..4 {
+    for epoch in 2..5 {
         bench.restart();
         let led = Event::ControllerLed { epoch: LeaderEpoch(epoch) };
         assert_eq!(bench.notes.iter().filter(|&event| *event == led).count(), 1);
@@ -81,7 +70,6 @@ fn live(bench: &mut Bench) -> Result<(), Stop> {
             Request::BrokerRegistration(BrokerRegistrationRequest { broker, incarnation, previous_broker_epoch: None }),
         )
     };
-    bench.try_ask(9, BrokerId(1).into(), Request::Fetch(fetch_from(1, SECOND)))?;
     for id in [1, 2, 3] {
         let (from, request) = register(id);
         bench.try_ask(1, from.into(), request)?;
@@ -90,8 +78,6 @@ fn live(bench: &mut Bench) -> Result<(), Stop> {
     }
     let create = Request::CreateTopics(CreateTopicsRequest { topics: vec![topic("t", 2, 3)] });
     bench.try_ask(1, ClientId(0).into(), create)?;
-    let end = bench.image().end.0;
-    bench.try_ask(8, BrokerId(1).into(), Request::Fetch(fetch_from(end, SECOND)))?;
     let altered = crate::wire::AlterPartitionRequest {
         broker: BrokerId(1),
         broker_epoch: bench.epoch(1),
@@ -171,143 +157,9 @@ fn a_start_may_be_cut_short_anywhere_and_often() {
 #[test]
 fn a_log_that_is_not_metadata_stops_the_process_and_is_no_panic() {
     let mut bench = Bench::new();
-    let journal = &mut bench.controller.reign.as_mut().unwrap().journal;
-    journal.append_raw(&mut bench.disk, b"not json");
+    bench.write_raw(b"not json");
     bench.disk.restart();
     assert!(matches!(bench.start(), Err(Stop::Storage(_))));
-}
-
-#[test]
-fn an_observer_reads_everything_from_where_it_is() {
-    let mut bench = Bench::with_brokers(2, 3);
-    let end = bench.image().end;
-    for place in 0..end.0 {
-        let response = bench.fetch(9, fetch_from(place, SECOND)).unwrap();
-        let part = &response.partitions[0];
-        assert_eq!(
-            (part.error, part.high_watermark, part.log_start),
-            (ErrorCode::None, Some(end), Some(EndOffset::ZERO))
-        );
-        let read = records(&response);
-        assert!(read[0].0 <= Offset(place), "the first batch contains what was asked for (L70)");
-        assert_eq!(read.last().unwrap().0.end(), end);
-        for (offset, record) in read {
-            assert_eq!(record, bench.records[usize::try_from(offset.0).unwrap()]);
-        }
-    }
-}
-
-#[test]
-fn an_observer_builds_the_same_image_batch_by_batch() {
-    let mut bench = Bench::with_brokers(3, 3);
-    bench.fence(1);
-    bench.restart();
-    let mut image = Image::default();
-    while image.end < bench.image().end {
-        let mut request = fetch_from(image.end.0, SECOND);
-        // Too little for any batch, so one comes at a time.
-        request.max_bytes = 1;
-        let response = bench.fetch(9, request).unwrap();
-        assert_eq!(response.partitions[0].records.batches().count(), 1);
-        for (offset, record) in records(&response) {
-            image.apply(offset, &record);
-        }
-    }
-    assert_eq!(image, *bench.image());
-}
-
-#[test]
-fn a_response_holds_one_batch_at_least_and_no_more_than_was_asked_for() {
-    let mut bench = Bench::with_brokers(2, 1);
-    let part = fetch_from(0, SECOND).partitions[0];
-    let request = FetchRequest { max_bytes: 1, partitions: vec![part, part], ..fetch_from(0, SECOND) };
-    let response = bench.fetch(9, request).unwrap();
-    assert_eq!(records(&response).len(), 1);
-    assert!(response.partitions[1].records.is_empty());
-}
-
-#[test]
-fn an_observer_at_the_end_waits_and_is_woken_by_the_next_record() {
-    let mut bench = Bench::with_brokers(2, 1);
-    let end = bench.image().end;
-    assert_eq!(bench.fetch(9, fetch_from(end.0, SECOND)), None);
-    let fetch = bench.last_correlation();
-    bench.register(7, 7);
-    let Some(Response::Fetch(response)) = bench.answer_to(fetch) else { panic!("not woken") };
-    assert_eq!(records(&response).last().unwrap().0, end.next());
-    assert_eq!(response.partitions[0].high_watermark, Some(EndOffset(end.0 + 1)));
-    let answer = bench.sent.iter().find(|envelope| envelope.correlation == fetch).unwrap();
-    assert_eq!((answer.connection, answer.to), (ConnectionId(9), BrokerId(1).into()));
-}
-
-#[test]
-fn an_observer_that_waited_long_enough_is_answered_with_nothing() {
-    let config = ControllerConfig { metadata_max_idle_interval: Duration::ZERO, ..ControllerConfig::default() };
-    let mut bench = Bench::of(config, BrokerConfig::default(), Protocol::LATEST);
-    let end = bench.image().end;
-    assert_eq!(bench.fetch(9, fetch_from(end.0, SECOND)), None);
-    let fetch = bench.last_correlation();
-    bench.pass_ms(999);
-    assert_eq!(bench.answer_to(fetch), None);
-    bench.pass_ms(1);
-    let Some(Response::Fetch(response)) = bench.answer_to(fetch) else { panic!("not answered") };
-    let part = &response.partitions[0];
-    assert_eq!((part.error, part.high_watermark, part.records.len()), (ErrorCode::None, Some(end), 0));
-    assert!(bench.fetch(9, fetch_from(end.0, Duration::ZERO)).is_some(), "one that will not wait is answered at once");
-}
-
-#[test]
-fn an_observer_whose_connection_is_gone_is_forgotten() {
-    let mut bench = Bench::with_brokers(2, 1);
-    let end = bench.image().end;
-    assert_eq!(bench.fetch(9, fetch_from(end.0, SECOND)), None);
-    let gone = bench.last_correlation();
-    assert_eq!(bench.fetch(10, fetch_from(end.0, SECOND)), None);
-    let kept = bench.last_correlation();
-    let severed = Severed { peer: BrokerId(1).into(), channel: Channel::Metadata, connection: ConnectionId(9) };
-    bench.step(Input::Severed(severed)).unwrap();
-    bench.pass_ms(2_000);
-    assert_eq!(bench.answer_to(gone), None);
-    assert!(bench.answer_to(kept).is_some());
-}
-
-#[test]
-fn an_observer_that_cannot_be_served_is_told_why() {
-    let mut bench = Bench::with_brokers(2, 1);
-    let end = bench.image().end;
-    let mut ask = |part: FetchPartition| {
-        let request = FetchRequest { partitions: vec![part], ..fetch_from(0, SECOND) };
-        let response = bench.fetch(9, request).expect("an error is answered at once");
-        let part = response.partitions.into_iter().next().unwrap();
-        assert!(part.records.is_empty());
-        (part.error, part.high_watermark, part.diverging_epoch)
-    };
-    let at = |place| fetch_from(place, SECOND).partitions[0];
-    let range = (ErrorCode::OffsetOutOfRange, None, None);
-    assert_eq!(ask(at(end.0 + 1)), range);
-    let elsewhere = Partition { topic: TopicId(3), index: 0 };
-    let unknown = (ErrorCode::UnknownTopicOrPartition, None, None);
-    assert_eq!(ask(FetchPartition { partition: elsewhere, ..at(0) }), unknown);
-    // It has heard of a later leader: this disk is not the one that the cluster began with.
-    let later = (ErrorCode::UnknownLeaderEpoch, None, None);
-    assert_eq!(ask(FetchPartition { current_leader_epoch: Some(LeaderEpoch(1)), ..at(0) }), later);
-    assert_eq!(ask(FetchPartition { last_fetched_epoch: Some(LeaderEpoch(1)), ..at(end.0) }), range);
-    // It has more of an epoch than there ever was.
-    let diverging = Some(DivergingEpoch { epoch: LeaderEpoch(0), end });
-    let beyond = FetchPartition { last_fetched_epoch: Some(LeaderEpoch(0)), ..at(end.0 + 1) };
-    assert_eq!(ask(beyond), (ErrorCode::None, Some(end), diverging), "C19");
-}
-
-#[test]
-fn an_observer_that_knows_an_older_epoch_is_served() {
-    let mut bench = Bench::with_brokers(2, 1);
-    let end = bench.image().end;
-    bench.restart();
-    let mut request = fetch_from(end.0, SECOND);
-    request.partitions[0].current_leader_epoch = Some(LeaderEpoch(0));
-    request.partitions[0].last_fetched_epoch = Some(LeaderEpoch(0));
-    let response = bench.fetch(9, request).unwrap();
-    assert_eq!(records(&response), [(end.next(), MetadataRecord::LeaderChange { epoch: LeaderEpoch(1) })]);
 }
 
 #[test]
@@ -333,11 +185,11 @@ fn the_log_stands_still_where_it_is_told_to() {
 #[test]
 fn a_controller_that_was_not_started_does_nothing() {
     let mut bench = Bench::new();
-    bench.controller.reign = None;
+    bench.controller.process = None;
     assert_eq!(bench.controller.deadline(), None);
     let sent = bench.sent.len();
-    let epoch = Request::Fetch(fetch_from(0, SECOND));
-    assert_eq!(bench.ask_over(1, BrokerId(1).into(), epoch), None);
+    let asked = Request::CreateTopics(CreateTopicsRequest { topics: Vec::new() });
+    assert_eq!(bench.ask_over(1, ClientId(1).into(), asked), None);
     bench.step(Input::Tick).unwrap();
     assert_eq!(bench.sent.len(), sent);
 }
