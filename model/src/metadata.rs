@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::TopicConfig;
+use crate::config::{BrokerConfig, TopicConfig};
 use crate::names::{
     BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
 };
@@ -344,6 +344,20 @@ impl Image {
             None => properties.remove(name),
         };
         self.configs.retain(|_, properties| !properties.is_empty());
+    }
+
+    /// What holds on a broker, or where no broker is meant, given what it was told at its start: dynamic properties of all
+    /// brokers stand above that, and its own above those (C48).
+    #[must_use]
+    pub fn broker_config(&self, broker: Option<BrokerId>, fixed: &BrokerConfig) -> BrokerConfig {
+        let resources = [Some(ConfigResource::Cluster), broker.map(ConfigResource::Broker)];
+        let layers = resources.into_iter().flatten().filter_map(|resource| self.configs.get(&resource));
+        let mut config = fixed.clone();
+        for (name, value) in layers.flatten() {
+            // The controller has refused what cannot be, and nothing changes then.
+            let _ = config.set(name, value);
+        }
+        config
     }
 
     /// The content of a snapshot up to [`Image::end`] (C25).

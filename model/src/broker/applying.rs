@@ -9,24 +9,29 @@ use super::Process;
 use super::step::Step;
 use crate::event::Event;
 use crate::machine::{Stop, Task};
-use crate::metadata::{MetadataRecord, PartitionChange, PartitionRegistration};
-use crate::names::{BrokerId, EndOffset, LeaderEpoch, Partition};
+use crate::metadata::{ConfigResource, Image, MetadataRecord, PartitionChange, PartitionRegistration};
+use crate::names::{BrokerId, EndOffset, LeaderEpoch, Partition, TopicId};
 use crate::replica::{Follower, Leader, Role};
 
 impl Process {
     /// Applies everything that was fetched by now, as one change (C45).
     pub(super) fn apply_metadata(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
-        let (mut touched, mut configured) = (BTreeSet::new(), BTreeSet::new());
+        let mut touched = Touched::default();
+        if let Some(image) = self.observer.next_snapshot() {
+            touched.difference(&self.image, &image);
+            self.image = *image;
+        }
         while let Some((offset, record)) = self.observer.next() {
-            if let Some(partition) = partition_of(&record) {
-                touched.insert(partition);
-            }
-            if let MetadataRecord::Topic { id, .. } = &record {
-                configured.insert(*id);
-            }
+            touched.record(&record, &self.image);
             self.image.apply(offset, &record);
         }
-        self.reconfigure(&configured);
+        let Touched { partitions: mut touched, topics: configured, servers } = touched;
+        if servers {
+            self.own.config = self.image.broker_config(Some(self.own.id), &self.own.fixed);
+            self.reconfigure_all();
+        } else {
+            self.reconfigure(&configured);
+        }
         let upto = self.image.end;
         if !self.observer.has_published() {
             let Some(epoch) = self.lifecycle.epoch() else { return Ok(()) };
@@ -49,6 +54,9 @@ impl Process {
 
     /// Brings the replicas of the touched partitions in line with the image (R8).
     fn obey(&mut self, touched: &BTreeSet<Partition>, step: &mut Step<'_>) -> Result<(), Stop> {
+        // What was removed and added again within one change never left (R98).
+        let gone: Vec<Partition> = touched.iter().copied().filter(|partition| !self.is_mine(*partition)).collect();
+        self.remove_replicas(&gone, step)?;
         let mine: Vec<PartitionRegistration> = touched
             .iter()
             .filter_map(|partition| self.image.partitions.get(partition))
@@ -71,6 +79,12 @@ impl Process {
             self.dismiss(partition, step);
         }
         Ok(())
+    }
+
+    /// Whether a replica of the partition is to be here.
+    fn is_mine(&self, partition: Partition) -> bool {
+        let registration = self.image.partitions.get(&partition);
+        registration.is_some_and(|registration| registration.replicas.contains(&self.own.id))
     }
 
     /// R9-R13.
@@ -218,6 +232,46 @@ impl Process {
             required,
             pending: leader.isr.is_pending(),
         });
+    }
+}
+
+/// What a change of the image touches.
+#[derive(Clone, Debug, Default)]
+struct Touched {
+    partitions: BTreeSet<Partition>,
+    /// Topics whose properties are not what they were.
+    topics: BTreeSet<TopicId>,
+    /// Whether a property of brokers is not what it was.
+    servers: bool,
+}
+
+impl Touched {
+    /// Adds what a record touches of the image as it was before it.
+    fn record(&mut self, record: &MetadataRecord, before: &Image) {
+        self.partitions.extend(partition_of(record));
+        match record {
+            MetadataRecord::Topic { id, .. } | MetadataRecord::Config { resource: ConfigResource::Topic(id), .. } => {
+                self.topics.insert(*id);
+            }
+            MetadataRecord::Config { resource: ConfigResource::Cluster | ConfigResource::Broker(_), .. } => {
+                self.servers = true;
+            }
+            MetadataRecord::RemoveTopic { id } => {
+                let of_topic = before.partitions.keys().filter(|partition| partition.topic == *id);
+                self.partitions.extend(of_topic.copied());
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds what differs between two images.
+    fn difference(&mut self, before: &Image, after: &Image) {
+        let partitions = before.partitions.keys().chain(after.partitions.keys());
+        let differs = |partition: &&Partition| before.partitions.get(partition) != after.partitions.get(partition);
+        self.partitions.extend(partitions.filter(differs));
+        let topics = after.topics.iter().filter(|(id, topic)| before.topics.get(id) != Some(topic));
+        self.topics.extend(topics.map(|(id, _)| *id));
+        self.servers |= before.configs != after.configs;
     }
 }
 

@@ -59,6 +59,12 @@ impl Process {
         Ok(true)
     }
 
+    /// The configuration of this broker is not what it was.
+    pub(super) fn reconfigure_all(&mut self) {
+        let topics = self.replicas.keys().map(|partition| partition.topic).collect();
+        self.reconfigure(&topics);
+    }
+
     /// The configuration of these topics is not what it was.
     pub(super) fn reconfigure(&mut self, topics: &BTreeSet<TopicId>) {
         let concerned: Vec<Partition> =

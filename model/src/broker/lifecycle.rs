@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::Process;
 use super::flushing::note_flushed;
-use super::rpc::{Backoff, Outstanding};
+use super::rpc::{Asked, Backoff, Outstanding};
 use super::step::Step;
 use crate::config::BrokerConfig;
 use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Severed, Stop, Task};
-use crate::names::{BrokerEpoch, Incarnation, Time};
+use crate::names::{BrokerEpoch, Incarnation, Node, Time};
 use crate::wire::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Channel,
     ConnectionId, Envelope, ErrorCode, Request,
@@ -29,7 +29,7 @@ pub(super) struct Lifecycle {
     incarnation: Incarnation,
     previous_broker_epoch: Option<BrokerEpoch>,
     stage: Stage,
-    outstanding: Option<Outstanding>,
+    outstanding: Option<Asked>,
     next_at: Time,
     /// What is under way was overtaken: the next report follows its answer at once.
     hasten: bool,
@@ -88,7 +88,7 @@ impl Lifecycle {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let report_at = self.outstanding.map_or(self.next_at, |outstanding| outstanding.deadline);
+        let report_at = self.outstanding.map_or(self.next_at, |asked| asked.outstanding.deadline);
         match self.stage {
             Stage::Stopping { .. } => None,
             Stage::Registering { give_up_at } => Some(report_at.min(give_up_at)),
@@ -119,9 +119,7 @@ impl Process {
         answer: BrokerRegistrationResponse,
         step: &mut Step<'_>,
     ) {
-        if !self.is_awaited(correlation) {
-            return;
-        }
+        let Some(of) = self.take_awaited(correlation) else { return };
         match (answer.error, answer.broker_epoch, self.lifecycle.stage) {
             (ErrorCode::None, Some(epoch), Stage::Registering { .. }) => {
                 step.effects.note(Event::Registered { epoch });
@@ -132,7 +130,7 @@ impl Process {
                 self.report(step);
             }
             // DUPLICATE_BROKER_REGISTRATION until the session of the life before has run out (C37), and anything else.
-            _ => self.lifecycle_failed(step),
+            (error, ..) => self.lifecycle_refused(of, error, step),
         }
     }
 
@@ -142,11 +140,9 @@ impl Process {
         answer: BrokerHeartbeatResponse,
         step: &mut Step<'_>,
     ) {
-        if !self.is_awaited(correlation) {
-            return;
-        }
+        let Some(of) = self.take_awaited(correlation) else { return };
         if answer.error != ErrorCode::None {
-            return self.lifecycle_failed(step);
+            return self.lifecycle_refused(of, answer.error, step);
         }
         self.lifecycle.backoff.succeeded();
         self.lifecycle.next_at = step.now + self.own.config.broker_heartbeat_interval;
@@ -209,9 +205,9 @@ impl Process {
         Ok(())
     }
 
-    pub(super) fn lifecycle_severed(&mut self, step: &mut Step<'_>) {
-        if self.lifecycle.outstanding.take().is_some() {
-            self.lifecycle_failed(step);
+    pub(super) fn lifecycle_severed(&mut self, peer: Node, step: &mut Step<'_>) {
+        if self.lifecycle.outstanding.take_if(|asked| asked.of == peer).is_some() {
+            self.turn_to_another(peer, step);
         }
     }
 
@@ -232,9 +228,9 @@ impl Process {
             | Stage::Stopping { .. } => {}
         }
         match self.lifecycle.outstanding {
-            Some(outstanding) if step.now >= outstanding.deadline => {
+            Some(asked) if step.now >= asked.outstanding.deadline => {
                 self.lifecycle.outstanding = None;
-                let (peer, channel) = (self.own.controller(), Channel::Lifecycle);
+                let (peer, channel) = (asked.of, Channel::Lifecycle);
                 step.effects.close(Severed { peer, channel, connection: ConnectionId::UNSET });
                 self.lifecycle_failed(step);
             }
@@ -264,16 +260,11 @@ impl Process {
         };
         let correlation = self.next_correlation();
         let deadline = step.now + self.own.config.broker_session_timeout;
-        self.lifecycle.outstanding = Some(Outstanding { correlation, deadline });
+        let of = self.controllers.node();
+        self.lifecycle.outstanding = Some(Asked { outstanding: Outstanding { correlation, deadline }, of });
         self.lifecycle.hasten = false;
         self.lifecycle.next_at = step.now + self.own.config.broker_heartbeat_interval;
-        step.effects.send(Envelope::request(
-            self.own.id,
-            self.own.controller(),
-            Channel::Lifecycle,
-            correlation,
-            request,
-        ));
+        step.effects.send(Envelope::request(self.own.id, of, Channel::Lifecycle, correlation, request));
     }
 
     fn lifecycle_failed(&mut self, step: &mut Step<'_>) {
@@ -282,12 +273,23 @@ impl Process {
         self.lifecycle.next_at = step.now + wait;
     }
 
-    /// Whether this is the answer that is waited for; it is then no longer waited for.
-    fn is_awaited(&mut self, correlation: u64) -> bool {
-        let awaited = self.lifecycle.outstanding.is_some_and(|outstanding| outstanding.correlation == correlation);
-        if awaited {
-            self.lifecycle.outstanding = None;
+    /// A controller says no. If it is not the active one, that is nobody's failure: another one is asked soon.
+    fn lifecycle_refused(&mut self, of: Node, error: ErrorCode, step: &mut Step<'_>) {
+        if error == ErrorCode::NotController {
+            self.turn_to_another(of, step);
+        } else {
+            self.lifecycle_failed(step);
         }
-        awaited
+    }
+
+    fn turn_to_another(&mut self, of: Node, step: &Step<'_>) {
+        self.controllers.give_up(of);
+        self.lifecycle.next_at = step.now + RESEND_BACKOFF;
+    }
+
+    /// Whom the answer that is waited for was asked of; it is then no longer waited for.
+    fn take_awaited(&mut self, correlation: u64) -> Option<Node> {
+        let asked = self.lifecycle.outstanding.take_if(|asked| asked.outstanding.correlation == correlation)?;
+        Some(asked.of)
     }
 }

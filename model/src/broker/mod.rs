@@ -12,6 +12,7 @@ mod background;
 mod checkpoints;
 mod cleaning;
 mod connections;
+mod controllers;
 mod deleting;
 mod fetch;
 mod fetching;
@@ -23,6 +24,7 @@ mod observing;
 mod produce;
 mod proposing;
 mod queries;
+mod removing;
 mod replicating;
 mod retention;
 mod rpc;
@@ -37,6 +39,7 @@ use std::collections::BTreeMap;
 use self::background::Background;
 use self::cleaning::Cleaner;
 use self::connections::Connections;
+use self::controllers::Controllers;
 use self::fetching::Fetchers;
 use self::lifecycle::Lifecycle;
 use self::observing::Observer;
@@ -50,7 +53,7 @@ use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop, Task, Ticket};
 use crate::metadata::Image;
-use crate::names::{BrokerId, ControllerId, Node, Partition, Time};
+use crate::names::{BrokerId, ControllerId, Partition, Time};
 use crate::protocol::Protocol;
 use crate::replica::{Replica, Standing, View};
 use crate::wire::{Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response};
@@ -68,6 +71,9 @@ struct Own {
     id: BrokerId,
     /// The controllers, in order of id; never none.
     controllers: Vec<ControllerId>,
+    /// As it was told at its start.
+    fixed: BrokerConfig,
+    /// As it is now, with what was changed since (C48).
     config: BrokerConfig,
     protocol: Protocol,
 }
@@ -78,6 +84,7 @@ struct Process {
     own: Own,
     folder: LogFolder,
     lifecycle: Lifecycle,
+    controllers: Controllers,
     observer: Observer,
     image: Image,
     replicas: BTreeMap<Partition, Replica>,
@@ -101,7 +108,7 @@ impl Broker {
     /// If there is no controller.
     pub fn new(id: BrokerId, controllers: Vec<ControllerId>, config: BrokerConfig, protocol: Protocol) -> Self {
         assert!(!controllers.is_empty(), "a broker obeys somebody");
-        Self { own: Own { id, controllers, config, protocol }, process: None }
+        Self { own: Own { id, controllers, fixed: config.clone(), config, protocol }, process: None }
     }
 
     /// The replicas of the running process, for transcripts.
@@ -129,13 +136,6 @@ impl Machine for Broker {
     }
 }
 
-impl Own {
-    /// The controller to turn to.
-    fn controller(&self) -> Node {
-        self.controllers[0].into()
-    }
-}
-
 impl Process {
     /// Reads the disk and announces itself (C36, L47, R89).
     fn start(own: Own, chance: Chance, step: &mut Step<'_>) -> Result<Self, Stop> {
@@ -144,6 +144,7 @@ impl Process {
         let previous = folder.previous_broker_epoch;
         step.effects.note(Event::BrokerStarted { previous_broker_epoch: previous });
         let mut process = Self {
+            controllers: Controllers::new(own.controllers.clone(), chance),
             lifecycle: Lifecycle::new(chance, previous, step.now, &own.config),
             background: Background::new(chance, step.now, &own.config),
             strays: Strays::left_over(step.disk, step.now + own.config.log_segment_delete_delay)?,
@@ -232,8 +233,9 @@ impl Process {
                 self.heartbeat_answered(correlation, answer, step);
                 Ok(())
             }
-            (Channel::Metadata, Response::Fetch(answer)) => {
-                self.observed(correlation, answer, step);
+            (Channel::Metadata, Response::FetchMetadata(answer)) => self.observed(correlation, answer, step),
+            (Channel::Metadata, Response::FetchSnapshot(answer)) => {
+                self.snapshot_observed(correlation, &answer, step);
                 Ok(())
             }
             (Channel::AlterPartition, Response::AlterPartition(answer)) => {
@@ -250,9 +252,9 @@ impl Process {
 
     fn severed(&mut self, severed: Severed, step: &mut Step<'_>) {
         match severed.channel {
-            Channel::Lifecycle => self.lifecycle_severed(step),
-            Channel::Metadata => self.observer_severed(step),
-            Channel::AlterPartition => self.proposals_severed(step),
+            Channel::Lifecycle => self.lifecycle_severed(severed.peer, step),
+            Channel::Metadata => self.observer_severed(severed.peer, step),
+            Channel::AlterPartition => self.proposals_severed(severed.peer, step),
             // A follower's connection to this broker, over which it has asked before, or a fetcher's own to its leader.
             Channel::ReplicaFetch => {
                 if !self.connections.severed(severed.connection) {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Process;
-use super::rpc::Outstanding;
+use super::rpc::{Asked, Outstanding};
 use super::step::Step;
 use crate::machine::{Severed, Task};
-use crate::names::{Partition, Time};
+use crate::names::{Node, Partition, Time};
 use crate::replica::Isr;
 use crate::wire::{
     AlterPartitionItem, AlterPartitionRequest, AlterPartitionResponse, Channel, ConnectionId, Envelope, ErrorCode,
@@ -26,13 +26,13 @@ const SOCKET_TIMEOUT: Duration = Duration::from_millis(30_000);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Proposals {
     items: BTreeMap<Partition, AlterPartitionItem>,
-    outstanding: Option<Outstanding>,
+    outstanding: Option<Asked>,
     retry_at: Option<Time>,
 }
 
 impl Proposals {
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.outstanding.map(|outstanding| outstanding.deadline).or(self.retry_at)
+        self.outstanding.map(|asked| asked.outstanding.deadline).or(self.retry_at)
     }
 }
 
@@ -93,18 +93,20 @@ impl Process {
         let correlation = self.next_correlation();
         let partitions = self.proposals.items.values().cloned().collect();
         let request = AlterPartitionRequest { broker: self.own.id, broker_epoch, partitions };
-        self.proposals.outstanding = Some(Outstanding { correlation, deadline: step.now + SOCKET_TIMEOUT });
-        let (from, to) = (self.own.id, self.own.controller());
+        let of = self.controllers.node();
+        let outstanding = Outstanding { correlation, deadline: step.now + SOCKET_TIMEOUT };
+        self.proposals.outstanding = Some(Asked { outstanding, of });
         let request = Request::AlterPartition(request);
-        step.effects.send(Envelope::request(from, to, Channel::AlterPartition, correlation, request));
+        step.effects.send(Envelope::request(self.own.id, of, Channel::AlterPartition, correlation, request));
     }
 
     pub(super) fn proposals_answered(&mut self, correlation: u64, answer: AlterPartitionResponse, step: &mut Step<'_>) {
-        if self.proposals.outstanding.is_none_or(|outstanding| outstanding.correlation != correlation) {
-            return;
-        }
-        self.proposals.outstanding = None;
+        let is_awaited = |asked: &mut Asked| asked.outstanding.correlation == correlation;
+        let Some(asked) = self.proposals.outstanding.take_if(is_awaited) else { return };
         if answer.error != ErrorCode::None {
+            if answer.error == ErrorCode::NotController {
+                self.controllers.give_up(asked.of);
+            }
             return self.resend_proposals_later(step);
         }
         let mut again = false;
@@ -120,16 +122,16 @@ impl Process {
         }
     }
 
-    pub(super) fn proposals_severed(&mut self, step: &mut Step<'_>) {
-        if self.proposals.outstanding.take().is_some() {
+    pub(super) fn proposals_severed(&mut self, peer: Node, step: &mut Step<'_>) {
+        if self.proposals.outstanding.take_if(|asked| asked.of == peer).is_some() {
+            self.controllers.give_up(peer);
             self.resend_proposals_later(step);
         }
     }
 
     pub(super) fn tick_proposals(&mut self, step: &mut Step<'_>) {
-        if self.proposals.outstanding.is_some_and(|outstanding| step.now >= outstanding.deadline) {
-            self.proposals.outstanding = None;
-            let (peer, channel) = (self.own.controller(), Channel::AlterPartition);
+        if let Some(asked) = self.proposals.outstanding.take_if(|asked| step.now >= asked.outstanding.deadline) {
+            let (peer, channel) = (asked.of, Channel::AlterPartition);
             step.effects.close(Severed { peer, channel, connection: ConnectionId::UNSET });
             self.resend_proposals_later(step);
         } else if self.proposals.retry_at.is_some_and(|at| step.now >= at) {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::names::Time;
+use crate::names::{Node, Time};
 
 /// A request that has not been answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub(super) struct Outstanding {
     pub(super) correlation: u64,
     /// When to give up the connection.
     pub(super) deadline: Time,
+}
+
+/// A request to a controller that has not been answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Which.
+    pub(super) outstanding: Outstanding,
+    /// Whom: by now another one may lead.
+    pub(super) of: Node,
 }
 
 /// Waits that double with each failure in a row, up to a bound.

@@ -38,10 +38,10 @@ impl Strays {
     }
 
     /// Another name for a directory, as Kafka makes them, and one that is not taken.
-    fn name_for(&self, directory: &str, chance: Chance) -> String {
+    fn name_for(&self, directory: &str, end: &str, chance: Chance) -> String {
         let name = |nth: u64| {
             let drawn = [0, 1].map(|half| chance.draw("stray directory", 2 * nth + half));
-            format!("{directory}.{:016x}{:016x}{STRAY}", drawn[0], drawn[1])
+            format!("{directory}.{:016x}{:016x}{end}", drawn[0], drawn[1])
         };
         (0..).map(name).find(|name| !self.due.contains_key(name)).expect("there are more names than directories")
     }
@@ -63,7 +63,7 @@ impl Process {
         let outdated = points.into_iter().any(|points| points.keys().any(|name| is_stray(&name)));
         let due = step.now + self.own.config.log_segment_delete_delay;
         for directory in &strays {
-            let aside = self.strays.name_for(directory, self.chance);
+            let aside = self.strays.name_for(directory, STRAY, self.chance);
             step.disk.rename_dir(directory, &aside)?;
             self.strays.due.insert(aside, due);
             self.folder.directories.remove(directory);
@@ -78,6 +78,20 @@ impl Process {
             self.write_cleaner_offsets(step)?;
             self.write_high_watermarks(step)?;
         }
+        Ok(())
+    }
+
+    /// Gives the directory of a replica that was removed another name, and forgets what checkpoints say of it. The name is
+    /// durable with the next sync of the log directory.
+    pub(super) fn put_aside_to_delete(&mut self, directory: &str, step: &mut Step<'_>) -> Result<(), Stop> {
+        let aside = self.strays.name_for(directory, DELETED, self.chance);
+        step.disk.rename_dir(directory, &aside)?;
+        self.strays.due.insert(aside, step.now + self.own.config.log_segment_delete_delay);
+        self.folder.directories.remove(directory);
+        self.folder.recovery_points.remove(directory);
+        self.folder.log_starts.remove(directory);
+        self.folder.cleaner_offsets.remove(directory);
+        self.folder.high_watermarks.remove(directory);
         Ok(())
     }
 

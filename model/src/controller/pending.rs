@@ -62,7 +62,9 @@ pub(super) fn refusal(request: &Request, error: ErrorCode) -> Option<Response> {
             is_fenced: true,
             should_shut_down: false,
         }),
-        Request::AlterPartition(_) => Response::AlterPartition(AlterPartitionResponse { error, partitions: Vec::new() }),
+        Request::AlterPartition(_) => {
+            Response::AlterPartition(AlterPartitionResponse { error, partitions: Vec::new() })
+        }
         Request::CreateTopics(request) => {
             let refused = |name: &String| CreatedTopic {
                 name: name.clone(),

@@ -175,7 +175,8 @@ impl Reign {
         let refused = |partition, error| Event::AlterPartitionRefused { broker, partition, error };
         match partitions(&self.image, setup).alter(request) {
             Ok(altered) => {
-                let errors = altered.results.iter().filter_map(|part| Some((part.partition, part.result.as_ref().err()?)));
+                let errors =
+                    altered.results.iter().filter_map(|part| Some((part.partition, part.result.as_ref().err()?)));
                 let notes = errors.map(|(partition, error)| refused(partition, *error)).collect();
                 let response = AlterPartitionResponse { error: ErrorCode::None, partitions: altered.results };
                 Decision { records: altered.records, response: Response::AlterPartition(response), notes }

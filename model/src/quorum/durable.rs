@@ -93,10 +93,8 @@ pub(super) fn claim(disk: &mut dyn Disk, own: Voter) -> Result<Voter, Stop> {
         }
         Some(_) => Err(Stop::Storage(DiskError::Io)),
         None => {
-            let text = format!(
-                "version=1\ncluster.id={CLUSTER}\ndirectory.id={}\nnode.id={}\n",
-                own.directory.0, own.id.0
-            );
+            let text =
+                format!("version=1\ncluster.id={CLUSTER}\ndirectory.id={}\nnode.id={}\n", own.directory.0, own.id.0);
             store::replace(disk, META, text)?;
             Ok(own)
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::store::{Reading, batch_of};
 use super::role::Role;
+use super::store::{Reading, batch_of};
 use super::{Hands, NotAppended, Quorum};
 use crate::event::Event;
 use crate::log::{Batch, Slices};
@@ -319,11 +319,7 @@ impl Quorum {
         }
     }
 
-    fn read_for(
-        &self,
-        request: &FetchMetadataRequest,
-        hands: &mut Hands<'_>,
-    ) -> Result<FetchMetadataResponse, Stop> {
+    fn read_for(&self, request: &FetchMetadataRequest, hands: &mut Hands<'_>) -> Result<FetchMetadataResponse, Stop> {
         let most = u64::from(request.max_bytes).min(self.config.controller_quorum_fetch_max_bytes);
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let reading = self.store.read_for(hands.disk, request.fetch_offset, request.last_fetched_epoch, most)?;

@@ -292,12 +292,7 @@ impl Quorum {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub(crate) fn write_snapshot(
-        &mut self,
-        id: SnapshotId,
-        content: Bytes,
-        hands: &mut Hands<'_>,
-    ) -> Result<(), Stop> {
+    pub(crate) fn write_snapshot(&mut self, id: SnapshotId, content: Bytes, hands: &mut Hands<'_>) -> Result<(), Stop> {
         self.store.write_snapshot(hands.disk, id, content, hands.now)?;
         let age = u64::try_from(self.config.metadata_max_retention.as_nanos()).unwrap_or(u64::MAX);
         let oldest = Time(hands.now.0.saturating_sub(age));

@@ -8,11 +8,13 @@ use crate::event::Value;
 use crate::log::{Batch, BatchBuilder, Slices};
 use crate::metadata::{MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use crate::names::{
-    BrokerEpoch, BrokerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch, TopicId,
+    BrokerEpoch, BrokerId, ControllerId, EndOffset, Incarnation, LeaderEpoch, Offset, Partition, PartitionEpoch,
+    TopicId,
 };
 use crate::wire::{
-    DeleteRecordsPartition, DeleteRecordsRequest, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest,
-    FetchResponse, Fetcher, PartitionChangeAccepted, ProducePartition, ProduceRequest, Response,
+    DeleteRecordsPartition, DeleteRecordsRequest, ErrorCode, FetchMetadataResponse, FetchPartition,
+    FetchPartitionResponse, FetchRequest, FetchResponse, Fetcher, PartitionChangeAccepted, ProducePartition,
+    ProduceRequest, Response,
 };
 
 /// A broker is registered in its first life, and unfenced.
@@ -202,7 +204,35 @@ pub(super) fn delete_records(before: Option<u64>) -> DeleteRecordsRequest {
     }
 }
 
-/// What a leader, or the controller, answers to a fetch.
+/// What the active controller answers to a fetch of the metadata log.
+pub(super) fn metadata_from(high_watermark: EndOffset, bytes: Vec<u8>) -> Response {
+    Response::FetchMetadata(FetchMetadataResponse {
+        error: ErrorCode::None,
+        leader: Some(ControllerId(0)),
+        epoch: LeaderEpoch(1),
+        high_watermark: Some(high_watermark),
+        log_start: EndOffset::ZERO,
+        diverging_epoch: None,
+        snapshot: None,
+        records: Slices::from(Bytes::from(bytes)),
+    })
+}
+
+/// What another controller answers to it.
+pub(super) fn metadata_elsewhere(leader: Option<u32>) -> Response {
+    Response::FetchMetadata(FetchMetadataResponse {
+        error: ErrorCode::NotLeaderOrFollower,
+        leader: leader.map(ControllerId),
+        epoch: LeaderEpoch(1),
+        high_watermark: None,
+        log_start: EndOffset::ZERO,
+        diverging_epoch: None,
+        snapshot: None,
+        records: Slices::default(),
+    })
+}
+
+/// What a leader answers to a fetch.
 pub(super) fn records_from(partition: Partition, high_watermark: EndOffset, bytes: Vec<u8>) -> Response {
     Response::Fetch(FetchResponse { partitions: vec![served(partition, high_watermark, EndOffset::ZERO, bytes)] })
 }

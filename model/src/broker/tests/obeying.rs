@@ -1,7 +1,8 @@
 //! What was decided becomes what replicas do (R8-R19, C45-C47).
 
 use super::stage::{
-    P, Stage, accepted, elected, isr_changed, joined, metadata_batch, ms, records_from, registration, three, topic,
+    P, Stage, accepted, elected, isr_changed, joined, metadata_batch, metadata_elsewhere, metadata_from, ms,
+    records_from, registration, three, topic,
 };
 use crate::config::Acks;
 use crate::event::Event;
@@ -209,7 +210,7 @@ fn nothing_is_applied_before_it_is_committed() {
     let place = stage.metadata.len() as u64;
     let request = stage.expect_sent(Channel::Metadata);
     let bytes = metadata_batch(place, &elected(Some(2), &[2])).bytes().to_vec();
-    stage.answer(&request, records_from(Partition::METADATA, EndOffset(place), bytes));
+    stage.answer(&request, metadata_from(EndOffset(place), bytes));
     stage.run_all();
     assert!(stage.replica(P).leads(), "C45");
 }
@@ -222,7 +223,7 @@ fn a_metadata_batch_that_cannot_be_read_is_fetched_again_and_none_behind_it_is_a
     *bytes.last_mut().expect("bytes") ^= 1;
     bytes.extend_from_slice(metadata_batch(place + 1, &isr_changed(&[1, 2])).bytes());
     let request = stage.expect_sent(Channel::Metadata);
-    stage.answer(&request, records_from(Partition::METADATA, EndOffset(place + 2), bytes));
+    stage.answer(&request, metadata_from(EndOffset(place + 2), bytes));
     stage.run_all();
     assert_eq!(stage.replica(P).partition_epoch, Some(PartitionEpoch(0)));
     stage.pass(ms(1_000));
@@ -235,7 +236,7 @@ fn a_metadata_batch_that_cannot_be_read_is_fetched_again_and_none_behind_it_is_a
 fn the_metadata_log_is_asked_for_again_after_an_error_a_silence_and_a_lost_connection() {
     let mut stage = leader_up(&[1], 1);
     let request = stage.expect_sent(Channel::Metadata);
-    stage.answer(&request, super::stage::refused(ErrorCode::NotController));
+    stage.answer(&request, metadata_elsewhere(None));
     assert!(stage.take_sent(Channel::Metadata).is_none());
     stage.pass(ms(20));
     stage.expect_sent(Channel::Metadata);
@@ -259,7 +260,7 @@ fn a_late_answer_to_a_request_that_was_given_up_is_not_taken_for_the_next() {
     stage.pass(ms(2_020));
     let place = stage.metadata.len() as u64;
     let bytes = metadata_batch(place, &elected(Some(2), &[2])).bytes().to_vec();
-    stage.answer(&first, records_from(Partition::METADATA, EndOffset(place + 1), bytes));
+    stage.answer(&first, metadata_from(EndOffset(place + 1), bytes));
     stage.run_all();
     assert!(stage.replica(P).leads());
 }

@@ -192,14 +192,14 @@ impl Stage {
     pub(super) fn fetch_metadata(&mut self, records: &[MetadataRecord]) {
         self.metadata.extend_from_slice(records);
         let request = self.expect_sent(Channel::Metadata);
-        let Body::Request(Request::Fetch(fetch)) = &request.body else { panic!("a fetch of the metadata log") };
-        let from = fetch.partitions[0].fetch_offset.0 as usize;
+        let Body::Request(Request::FetchMetadata(fetch)) = &request.body else { panic!("a fetch of the metadata log") };
+        let from = fetch.fetch_offset.0 as usize;
         let mut bytes = Vec::new();
         for (place, record) in self.metadata.iter().enumerate().skip(from) {
             bytes.extend_from_slice(metadata_batch(place as u64, record).bytes());
         }
         let end = EndOffset(self.metadata.len() as u64);
-        self.answer(&request, records_from(Partition::METADATA, end, bytes));
+        self.answer(&request, metadata_from(end, bytes));
     }
 
     /// What the broker asks the controller to change, if it has asked.

@@ -213,7 +213,9 @@ fn nothing_is_answered_before_a_majority_has_it() {
     let place = Offset(u64::try_from(epoch.unwrap().0).unwrap());
     assert!(matches!(trio.told[&place], MetadataRecord::RegisterBroker { .. }), "C38: the place of its record");
     let answered = trio.notes.iter().find_map(|(_, event)| match event {
-        Event::ControllerAnswered { decided: (first, end), committed, .. } if *first == place => Some((*end, *committed)),
+        Event::ControllerAnswered { decided: (first, end), committed, .. } if *first == place => {
+            Some((*end, *committed))
+        }
         _ => None,
     });
     let (end, committed) = answered.expect("it is noted");
@@ -240,7 +242,11 @@ fn what_a_deposed_controller_decided_is_refused_and_forgotten() {
         let brokers: Vec<BrokerId> = trio.committed(*id).brokers.keys().copied().collect();
         assert_eq!(brokers, [BrokerId(2)], "{id} knows only what was committed");
     }
-    assert!(trio.notes.iter().any(|(id, event)| *id == old && matches!(event, Event::ControllerResigned { unanswered: 1, .. })));
+    assert!(
+        trio.notes
+            .iter()
+            .any(|(id, event)| *id == old && matches!(event, Event::ControllerResigned { unanswered: 1, .. }))
+    );
 }
 
 #[test]
