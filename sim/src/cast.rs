@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::event::{Event, Value};
 use model::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration};
-use model::names::{BrokerId, EndOffset, LeaderEpoch, Node, Partition, TopicId};
+use model::names::{BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
+
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fact::{Ending, Fact, What};
 
@@ -23,6 +25,9 @@ pub struct Cast {
     created: BTreeSet<String>,
     refused: BTreeMap<String, String>,
     assigned: BTreeSet<Node>,
+    controller: Option<(ControllerId, LeaderEpoch)>,
+    /// What each record of the metadata log said when it was first told.
+    told: Vec<u64>,
 }
 
 /// What one replica last said about itself.
@@ -76,6 +81,20 @@ impl Cast {
     #[must_use]
     pub fn image(&self) -> &Image {
         &self.image
+    }
+
+    /// Who was the last to become the active controller, and in which epoch of the quorum.
+    #[must_use]
+    pub fn controller(&self) -> Option<(ControllerId, LeaderEpoch)> {
+        self.controller
+    }
+
+    /// Whether it was told before that this record is committed there: a controller that takes over cannot know what the
+    /// one before it has said.
+    #[must_use]
+    pub fn was_told(&self, offset: Offset, record: &MetadataRecord) -> bool {
+        let told = usize::try_from(offset.0).ok().and_then(|place| self.told.get(place));
+        told.is_some_and(|told| *told == name_of(record))
     }
 
     /// All partitions, in order of creation.
@@ -242,11 +261,24 @@ impl Cast {
         match event {
             // A controller that died in the step in which it committed tells its last records once more.
             Event::Committed { offset, .. } if self.image.end.covers(*offset) => {}
+            Event::ControllerLed { epoch } => {
+                if let Node::Controller(id) = node
+                    && self.controller.is_none_or(|(_, known)| *epoch > known)
+                {
+                    self.controller = Some((id, *epoch));
+                }
+            }
             Event::Committed { offset, record } => {
                 let turn = self.turn(record);
+                if let Ok(place) = usize::try_from(offset.0) {
+                    self.told.resize(place, 0);
+                    self.told.push(name_of(record));
+                }
                 self.image.apply(*offset, record);
-                if let MetadataRecord::Partition(registration) = record {
-                    self.partitions.push(registration.partition);
+                match record {
+                    MetadataRecord::Partition(registration) => self.partitions.push(registration.partition),
+                    MetadataRecord::RemoveTopic { id } => self.partitions.retain(|partition| partition.topic != *id),
+                    _ => {}
                 }
                 return turn;
             }
@@ -323,10 +355,15 @@ impl Cast {
     }
 }
 
+/// A number that another record does not have.
+fn name_of(record: &MetadataRecord) -> u64 {
+    xxh3_64(&record.encode())
+}
+
 #[cfg(test)]
 mod tests {
     use model::metadata::RecoveryState;
-    use model::names::{ClientId, Offset, PartitionEpoch};
+    use model::names::{ClientId, PartitionEpoch};
 
     use super::*;
     use crate::fact::Moment;

@@ -3,7 +3,7 @@
 //! A value: it is drawn, printed and kept beside the seed that ran it. Nothing here runs.
 
 use model::config::{Acks, ConfigError, Settings};
-use model::names::{BrokerId, ClientId, ControllerId};
+use model::names::{BrokerId, ClientId, ControllerId, Node};
 use model::protocol::Protocol;
 use serde::{Deserialize, Serialize};
 
@@ -16,8 +16,11 @@ use crate::net::Weather;
 pub struct Cluster {
     /// How many brokers: `b1`, `b2`, ...
     pub brokers: u32,
-    /// How many controllers.
+    /// How many controllers: all of them voters of one quorum.
     pub controllers: u32,
+    /// Controller `c1` runs in one process with broker `b1`, `c2` with `b2`, and so on: `process.roles=broker,controller`.
+    #[serde(default)]
+    pub combined: bool,
     /// How many producers: the first clients.
     pub producers: u32,
     /// How many consumers: the next clients. Each is assigned every partition of one topic, taken in turns.
@@ -61,6 +64,8 @@ pub const DEFAULT_TOPIC: &str = "records";
 
 /// Nodes of one kind: the network has a place for every pair of nodes.
 const MOST_NODES: u64 = 100;
+/// Voters of a quorum.
+const MOST_CONTROLLERS: u64 = 9;
 /// Bytes of a payload; a producer's buffer has half as many.
 const MOST_PAYLOAD: u64 = 64 << 20;
 /// Partitions of all topics together.
@@ -75,6 +80,7 @@ impl Cluster {
         Self {
             brokers,
             controllers: 1,
+            combined: false,
             producers: 1,
             consumers: 1,
             topics: Vec::new(),
@@ -89,15 +95,29 @@ impl Cluster {
         }
     }
 
-    /// How many controllers.
-    ///
-    /// # Panics
-    /// If it is not one: a quorum of controllers is not modelled yet.
+    /// How many controllers: all of them voters of one quorum.
     #[must_use]
     pub fn controllers(mut self, controllers: u32) -> Self {
-        assert!(controllers == 1, "{controllers} controllers: a quorum is not modelled yet, only one controller is");
         self.controllers = controllers;
         self
+    }
+
+    /// Controllers run in one process with brokers, as far as there are both.
+    #[must_use]
+    pub fn combined(mut self) -> Self {
+        self.combined = true;
+        self
+    }
+
+    /// Who runs in the same process as this node, if anybody does.
+    #[must_use]
+    pub fn housemate(&self, node: Node) -> Option<Node> {
+        let housed = |id: u32| self.combined && id <= self.controllers.min(self.brokers);
+        match node {
+            Node::Controller(ControllerId(id)) if housed(id) => Some(BrokerId(id).into()),
+            Node::Broker(BrokerId(id)) if housed(id) => Some(ControllerId(id).into()),
+            Node::Controller(_) | Node::Broker(_) | Node::Client(_) => None,
+        }
     }
 
     /// How many producers.
@@ -306,8 +326,7 @@ impl Cluster {
             Err(format!("{field} is {value}, and can {allowed}"))
         };
         within("brokers", self.brokers.into(), 1, MOST_NODES)?;
-        // A quorum is not modelled yet.
-        within("controllers", self.controllers.into(), 1, 1)?;
+        within("controllers", self.controllers.into(), 1, MOST_CONTROLLERS)?;
         within("producers", self.producers.into(), 0, MOST_NODES)?;
         within("consumers", self.consumers.into(), 0, MOST_NODES)?;
         within("topics", self.topics.len() as u64, 0, MOST_NODES)?;
@@ -361,8 +380,8 @@ mod tests {
             change(&mut cluster);
             cluster.check().unwrap_err()
         };
-        assert_eq!(complaint(|cluster| cluster.controllers = 0), "controllers is 0, and can only be 1");
-        assert!(complaint(|cluster| cluster.controllers = 2).starts_with("controllers is 2"));
+        assert_eq!(complaint(|cluster| cluster.controllers = 0), "controllers is 0, and can be 1 to 9");
+        assert!(complaint(|cluster| cluster.controllers = 10).starts_with("controllers is 10"));
         assert!(complaint(|cluster| cluster.brokers = 0).starts_with("brokers is 0"));
         assert!(complaint(|cluster| cluster.brokers = 100_000).starts_with("brokers is 100000"));
         assert!(complaint(|cluster| cluster.consumers = u32::MAX).starts_with("consumers is"));

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use model::event::Event;
 use model::names::Node;
+use model::protocol::Protocol;
+use model::wire::AdminRequest;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Side;
@@ -27,8 +29,14 @@ pub enum Target {
     InSync(u32, u32),
     /// The nth broker (from 0, round and round) that does not lead the partition, replica or not.
     OtherBroker(u32, u32),
-    /// The controller.
+    /// The controller: the active one, or else the one that was last.
     Controller,
+    /// The nth controller (from 0, round and round) that is not the active one.
+    StandbyController(u32),
+    /// The nth controller (from 0, round and round).
+    AnyController(u32),
+    /// All controllers.
+    Controllers,
     /// The nth broker (from 0, round and round).
     AnyBroker(u32),
     /// The nth producer (from 0, round and round).
@@ -158,6 +166,10 @@ pub enum Fault {
     ClockDrift(Target, i32),
     /// The host's clock jumps by so many nanoseconds.
     ClockJump(Target, i64),
+    /// From its next process on, the node speaks another protocol: half of a rolling upgrade, whose other half is a restart.
+    Upgrade(Target, Box<Protocol>),
+    /// An operator asks the controller for a change, through the admin client.
+    Administer(AdminRequest),
     /// The host stops in one disk call of its own, and starts again after a while. Orders of several calls add up; one
     /// for a call that was made already does nothing.
     StopAtDiskCall {
@@ -421,6 +433,9 @@ impl fmt::Display for Target {
             Self::InSync(partition, nth) => write!(f, "in-sync follower {nth} of #{partition}"),
             Self::OtherBroker(partition, nth) => write!(f, "broker {nth} not leading #{partition}"),
             Self::Controller => f.write_str("the controller"),
+            Self::StandbyController(nth) => write!(f, "standby controller {nth}"),
+            Self::AnyController(nth) => write!(f, "controller number {nth}"),
+            Self::Controllers => f.write_str("all controllers"),
             Self::AnyBroker(nth) => write!(f, "broker number {nth}"),
             Self::Producer(nth) => write!(f, "producer number {nth}"),
             Self::Consumer(nth) => write!(f, "consumer number {nth}"),
@@ -491,6 +506,8 @@ impl fmt::Display for Fault {
             }
             Self::ClockSkew(target, nanos) => write!(f, "the clock of {target} is wrong by {}", Millis(*nanos)),
             Self::ClockDrift(target, ppm) => write!(f, "the clock of {target} drifts by {ppm} ppm"),
+            Self::Upgrade(target, _) => write!(f, "{target} will speak another protocol"),
+            Self::Administer(request) => write!(f, "an operator asks to {}", crate::story::Asked(request)),
             Self::ClockJump(target, nanos) => write!(f, "the clock of {target} jumps by {}", Millis(*nanos)),
         }
     }

@@ -375,7 +375,7 @@ fn name_of(acks: Acks) -> &'static str {
 }
 
 /// What an operator asks for.
-struct Asked<'a>(&'a AdminRequest);
+pub(crate) struct Asked<'a>(pub(crate) &'a AdminRequest);
 
 impl fmt::Display for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -65,6 +65,8 @@ pub(crate) struct Host {
     pub(crate) restless: u32,
     /// How many bits have rotted.
     pub(crate) rots: u64,
+    /// How often the disk was replaced.
+    pub(crate) disks: u32,
     /// How often the power went.
     pub(crate) power_offs: u64,
     /// Steps of all lives.
@@ -141,6 +143,7 @@ impl Host {
             wanted: false,
             restless: 0,
             rots: 0,
+            disks: 0,
             power_offs: 0,
             steps: 0,
             cpu: dice.of("cpu").and(&node),
@@ -160,7 +163,7 @@ impl Host {
         }
         self.condition = Condition::Up;
         self.life += 1;
-        self.process = Some(self.program.launch());
+        self.process = Some(self.program.launch(self.disks));
         Some((self.life, dice.chance(self.node, self.life)))
     }
 

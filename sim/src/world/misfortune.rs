@@ -1,7 +1,7 @@
 //! The one door through which misfortunes come in. Each one is stated as a fact before it takes effect.
 
 use model::disk::DiskError;
-use model::machine::Input;
+use model::machine::{Command, Input};
 use model::names::Node;
 
 use super::doom::Doom;
@@ -76,7 +76,13 @@ impl<O: Observer> World<O> {
             | Fault::StopAtDiskCall { target, .. }
             | Fault::ClockSkew(target, _)
             | Fault::ClockDrift(target, _)
-            | Fault::ClockJump(target, _) => self.strike_each(*target, fault),
+            | Fault::ClockJump(target, _)
+            | Fault::Upgrade(target, _) => self.strike_each(*target, fault),
+            Fault::Administer(request) => {
+                let admin = self.admin().into();
+                self.state(Some(admin), What::Struck(fault.clone()));
+                self.submit(self.admin(), Command::Administer(request.clone()));
+            }
         }
     }
 
@@ -120,7 +126,7 @@ impl<O: Observer> World<O> {
     }
 
     fn strike_each(&mut self, target: Target, fault: &Fault) {
-        let nodes = self.resolve(target);
+        let nodes = self.with_housemates(self.resolve(target));
         if nodes.is_empty() {
             self.state(None, What::Struck(fault.clone()));
         }
@@ -145,6 +151,9 @@ impl<O: Observer> World<O> {
                 self.start(index);
             }
             Fault::Start(_) if self.hosts[index].life > 0 => self.start(index),
+            Fault::Upgrade(_, protocol) => self.hosts[index].program.upgrade(**protocol),
+            // One process, one signal: the broker goes first, and the controller when it has gone.
+            Fault::Terminate(_) if self.leaves_with_a_broker(index) => self.hosts[index].wanted = false,
             Fault::Terminate(_) => {
                 self.hosts[index].wanted = false;
                 self.offer(index, Input::Terminate);
@@ -153,10 +162,12 @@ impl<O: Observer> World<O> {
             Fault::Wipe(_) if self.hosts[index].condition != Condition::Destroyed => {
                 self.stop(index, Ending::PoweredOff);
                 self.hosts[index].disk.wipe();
+                self.hosts[index].disks += 1;
             }
             Fault::Pause(_, span) => self.stand_still(index, *span),
             Fault::Isolate(_) => {
-                for other in (0..self.hosts.len()).filter(|other| *other != index) {
+                let housemate = self.housemate_of(index);
+                for other in (0..self.hosts.len()).filter(|other| *other != index && Some(*other) != housemate) {
                     self.network.impose(index, other, Rule::Cut);
                     self.network.impose(other, index, Rule::Cut);
                 }
@@ -211,7 +222,7 @@ impl<O: Observer> World<O> {
         let mut links = Vec::new();
         for one in from.iter().filter_map(|node| self.index_of(*node)) {
             for other in to.iter().filter_map(|node| self.index_of(*node)) {
-                if one != other {
+                if one != other && self.housemate_of(one) != Some(other) {
                     links.push((one, other));
                     if both {
                         links.push((other, one));
@@ -225,10 +236,35 @@ impl<O: Observer> World<O> {
     }
 
     fn resolve_all(&self, targets: &[Target]) -> Vec<Node> {
-        let mut nodes: Vec<Node> = targets.iter().flat_map(|target| self.resolve(*target)).collect();
+        let nodes = targets.iter().flat_map(|target| self.resolve(*target)).collect();
+        let mut nodes: Vec<Node> = self.with_housemates(nodes);
         nodes.sort_unstable();
         nodes.dedup();
         nodes
+    }
+
+    /// What befalls a process befalls all who run in it.
+    fn with_housemates(&self, nodes: Vec<Node>) -> Vec<Node> {
+        let mut all = nodes;
+        for place in 0..all.len() {
+            if let Some(housemate) = self.cluster.housemate(all[place])
+                && !all.contains(&housemate)
+            {
+                all.push(housemate);
+            }
+        }
+        all
+    }
+
+    /// The host that stands for the other part of the same process.
+    pub(super) fn housemate_of(&self, index: usize) -> Option<usize> {
+        self.cluster.housemate(self.hosts[index].node).and_then(|node| self.index_of(node))
+    }
+
+    /// Whether this is the controller of a process whose broker is still there.
+    fn leaves_with_a_broker(&self, index: usize) -> bool {
+        let is_controller = matches!(self.hosts[index].node, Node::Controller(_));
+        is_controller && self.housemate_of(index).is_some_and(|other| self.hosts[other].condition == Condition::Up)
     }
 }
 

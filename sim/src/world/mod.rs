@@ -22,6 +22,7 @@ mod tests;
 
 use std::time::Duration;
 
+use model::event::Event;
 use model::machine::{Command, Input, Task};
 use model::names::Node;
 
@@ -349,6 +350,11 @@ impl<O: Observer> World<O> {
     }
 
     fn state(&mut self, node: Option<Node>, what: What) {
+        if let What::Noted(Event::Committed { offset, record }) = &what
+            && self.record.cast.was_told(*offset, record)
+        {
+            return;
+        }
         let (turn, fact) = self.record.add(self.now, node, what);
         if !self.ambushes.is_empty() {
             let (now, truce, queue) = (self.now, self.truce, &mut self.queue);

@@ -8,7 +8,7 @@ use model::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConf
 use model::controller::Controller;
 use model::disk::Disk;
 use model::machine::{Effects, Input, Machine, Stop};
-use model::names::{BrokerId, ClientId, ControllerId, Time};
+use model::names::{BrokerId, ClientId, ControllerId, DirectoryId, Time};
 use model::protocol::Protocol;
 use model::wire::Voter;
 
@@ -43,15 +43,31 @@ pub(crate) enum Process {
 }
 
 impl Program {
-    /// A fresh process.
-    pub(crate) fn launch(&self) -> Process {
+    /// From the next process on, another protocol is spoken.
+    pub(crate) fn upgrade(&mut self, to: Protocol) {
+        match self {
+            Self::Broker(.., protocol)
+            | Self::Controller(.., protocol)
+            | Self::Producer(.., protocol)
+            | Self::Consumer(.., protocol) => *protocol = to,
+            Self::Admin(..) => {}
+            #[cfg(test)]
+            Self::Probe(_) => {}
+        }
+    }
+
+    /// A fresh process, on this disk of the host's: from 0, one more each time it was replaced.
+    pub(crate) fn launch(&self, disk: u32) -> Process {
         match self {
             Self::Broker(id, controllers, config, protocol) => {
                 Process::Broker(Box::new(Broker::new(*id, controllers.clone(), (**config).clone(), *protocol)))
             }
             Self::Controller(own, voters, config, defaults, protocol) => {
                 let (config, defaults) = ((**config).clone(), (**defaults).clone());
-                let controller = Controller::new(*own, voters.clone(), config, defaults, *protocol);
+                // What was formatted when the quorum was made is what the voters know.
+                let directory = DirectoryId(own.directory.0 + (u64::from(disk) << 32));
+                let own = Voter { directory, ..*own };
+                let controller = Controller::new(own, voters.clone(), config, defaults, *protocol);
                 Process::Controller(Box::new(controller))
             }
             Self::Producer(id, bootstrap, config, protocol) => {

@@ -46,10 +46,24 @@ impl<O: Observer> World<O> {
         self.cast().partitions().to_vec()
     }
 
-    /// The controller.
+    /// The active controller; if there is none, the one that was last, or the first.
     #[must_use]
     pub fn controller(&self) -> ControllerId {
-        self.cluster.controller_ids().next().expect("every cluster has a controller")
+        let first = || self.cluster.controller_ids().next().expect("every cluster has a controller");
+        self.cast().controller().map_or_else(first, |(id, _)| id)
+    }
+
+    /// All controllers, running or not.
+    #[must_use]
+    pub fn controllers(&self) -> Vec<ControllerId> {
+        self.cluster.controller_ids().collect()
+    }
+
+    /// All controllers but [`World::controller`].
+    #[must_use]
+    pub fn standbys(&self) -> Vec<ControllerId> {
+        let active = self.controller();
+        self.cluster.controller_ids().filter(|id| *id != active).collect()
     }
 
     /// All brokers, running or not.
@@ -145,6 +159,9 @@ impl<O: Observer> World<O> {
                 nth_of(brokers(&mut self.cluster.broker_ids().filter(|broker| Some(*broker) != leader)), nth)
             }
             Target::Controller => vec![self.controller().into()],
+            Target::StandbyController(nth) => nth_of(self.standbys().into_iter().map(Node::from).collect(), nth),
+            Target::AnyController(nth) => nth_of(self.controllers().into_iter().map(Node::from).collect(), nth),
+            Target::Controllers => self.controllers().into_iter().map(Node::from).collect(),
             Target::AnyBroker(nth) => nth_of(brokers(&mut self.cluster.broker_ids()), nth),
             Target::Producer(nth) => nth_of(self.cluster.producer_ids().map(Node::from).collect(), nth),
             Target::Consumer(nth) => nth_of(self.cluster.consumer_ids().map(Node::from).collect(), nth),

@@ -91,6 +91,21 @@ impl<O: Observer> World<O> {
         } else {
             self.with_network(|network, out| network.process_stopped(index, out));
         }
+        if was_up {
+            self.stop_housemate(index, how);
+        }
+    }
+
+    /// Who runs in the same process ends with it. A broker that has ended in an orderly way leaves the controller to do so.
+    fn stop_housemate(&mut self, index: usize, how: Ending) {
+        let Some(other) = self.housemate_of(index).filter(|other| self.hosts[*other].condition == Condition::Up) else {
+            return;
+        };
+        if how == Ending::Exited {
+            self.offer(other, Input::Terminate);
+        } else {
+            self.stop(other, how);
+        }
     }
 
     /// The process stands still for a while.
