@@ -44,6 +44,11 @@ pub fn matters(fact: &Fact) -> bool {
                 | Event::Served { .. }
                 | Event::MetadataApplied { .. }
                 | Event::Committed { record: MetadataRecord::NoOp, .. }
+                | Event::MetadataAppended { .. }
+                | Event::MetadataSynced { .. }
+                | Event::MetadataHighWatermark { .. }
+                | Event::ControllerAnswered { .. }
+                | Event::QuorumOpened { .. }
                 | Event::SendCalled { .. }
                 | Event::BatchSent { attempt: 1, .. }
                 | Event::Sought { reason: SeekReason::Initial, .. }

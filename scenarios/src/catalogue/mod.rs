@@ -123,6 +123,12 @@ pub const ALL: &[Scenario] = &[
         sketch: many_partitions,
     },
     Scenario {
+        name: "quorum",
+        sentence: "3 controllers that elect, are killed, lose power, stand still and are cut off, while brokers fare no better.",
+        canary: false,
+        sketch: quorum,
+    },
+    Scenario {
         name: "storage",
         sentence: "Small logs that are rolled, deleted and compacted, checkpoints every 2 s, DeleteRecords; power cuts, crashes, bad disks.",
         canary: false,

@@ -100,6 +100,27 @@ pub(super) fn small_logs(_: Dice) -> Sketch {
     Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load, length: Duration::from_secs(7) }
 }
 
+/// The recommended cluster with a quorum: three controllers mostly, sometimes five, sometimes in one process with brokers;
+/// snapshots are made often.
+pub(super) fn quorum(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("quorum", "cluster"));
+    let mut cluster = recommended()
+        .controllers(if draw.gen_bool(0.8) { 3 } else { 5 })
+        .property("metadata.log.max.record.bytes.between.snapshots", [3_000, 20_000, 20_971_520][draw.gen_range(0..3)])
+        .property("metadata.max.retention.bytes", [4_000, 104_857_600][draw.gen_range(0..2)]);
+    if draw.gen_bool(0.25) {
+        cluster = cluster.combined();
+    }
+    let mut families = Family::ALL.to_vec();
+    families.extend([Family::Controllers; 7]);
+    Sketch {
+        cluster,
+        storm: Weather::Drawn(Intensity::of(12, MINUTE, &families)),
+        load: Load::default(),
+        length: MINUTE,
+    }
+}
+
 pub(super) fn with_acks(acks: Acks) -> Sketch {
     let mut sketch = reference(&[Family::Crashes, Family::Partitions, Family::Pauses]);
     sketch.cluster = sketch.cluster.acks(acks);

@@ -15,13 +15,14 @@ use super::{Family, Intensity, pick};
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) brokers: u32,
+    pub(super) controllers: u32,
     partitions: u32,
 }
 
 impl Place {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let partitions: u32 = cluster.all_topics().iter().map(|topic| topic.partitions).sum();
-        Self { brokers: cluster.brokers, partitions: partitions.max(1) }
+        Self { brokers: cluster.brokers, controllers: cluster.controllers, partitions: partitions.max(1) }
     }
 }
 
@@ -60,6 +61,7 @@ impl Hand {
             Family::Weather => self.weather(&when),
             Family::Disks => self.disk(&when),
             Family::Clocks => self.clock(&when),
+            Family::Controllers => self.controllers(&when),
         }
     }
 
@@ -118,9 +120,25 @@ impl Hand {
         Target::Node(Node::Broker(BrokerId(self.draw.gen_range(1..=self.place.brokers))))
     }
 
+    /// One of them, by name: nothing is drawn where there is only one.
+    pub(super) fn named_controller(&mut self) -> Target {
+        let id = if self.place.controllers > 1 { self.draw.gen_range(1..=self.place.controllers) } else { 1 };
+        Target::Node(Node::Controller(ControllerId(id)))
+    }
+
+    /// One of them, mostly the active one.
+    pub(super) fn controller(&mut self) -> Victim {
+        let target = match self.draw.gen_range(0..10) {
+            0..5 => Target::Controller,
+            5..8 => self.named_controller(),
+            _ => Target::StandbyController(self.draw.gen_range(0..4)),
+        };
+        Victim { target }
+    }
+
     pub(super) fn server(&mut self) -> Victim {
         if self.draw.gen_bool(0.1) {
-            return Victim { target: THE_CONTROLLER };
+            return Victim { target: self.named_controller() };
         }
         self.broker()
     }
@@ -134,5 +152,3 @@ pub(super) fn later(when: &When, span: Duration) -> When {
     }
 }
 
-/// The only one, by name.
-pub(super) const THE_CONTROLLER: Target = Target::Node(Node::Controller(ControllerId(1)));

@@ -6,7 +6,7 @@ use rand::Rng;
 use sim::dice::Draw;
 use sim::fault::{Fault, Strike, Target, When};
 
-use super::hand::{Hand, THE_CONTROLLER, later};
+use super::hand::{Hand, later};
 use super::tempo::span_between;
 
 impl Hand {
@@ -53,7 +53,7 @@ impl Hand {
 
     pub(super) fn clock(&mut self, when: &When) {
         // By name: the end has to find the same clock.
-        let target = if self.draw.gen_bool(0.15) { THE_CONTROLLER } else { self.named_broker() };
+        let target = if self.draw.gen_bool(0.15) { self.named_controller() } else { self.named_broker() };
         match self.draw.gen_range(0..3) {
             0 => {
                 let span = span_between(&mut self.draw, Duration::from_millis(10), Duration::from_secs(30));

@@ -4,6 +4,7 @@
 //! without pauses meets what a storm full of pauses hides). Every fault that lasts has its end in the list, mostly.
 //! Nothing here knows a run; whom a role such as "the leader" means is looked up when the fault strikes.
 
+mod controllers;
 mod hand;
 mod machines;
 mod network;
@@ -61,10 +62,12 @@ pub enum Family {
     Disks,
     /// Clocks are wrong, run wrong, or jump.
     Clocks,
+    /// Controllers of a quorum are killed, lose power, stand still and are cut off, some of them with brokers.
+    Controllers,
 }
 
 impl Family {
-    /// All of them.
+    /// All that any cluster can be struck by.
     pub const ALL: [Self; 7] =
         [Self::Crashes, Self::PowerLosses, Self::Pauses, Self::Partitions, Self::Weather, Self::Disks, Self::Clocks];
 }
