@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::asking::{Ask, Question, Told};
 use super::backoff::Backoff;
+use super::changing::Change;
 use super::connection::{Connections, Disconnected};
 use super::earliest;
 use crate::disk::Disk;
@@ -33,10 +34,12 @@ const IN_FLIGHT_LIMIT: u32 = u32::MAX;
 /// It notes [`Event::TopicCreated`] or [`Event::TopicRefused`] for each [`Command::CreateTopic`], and
 /// [`Event::TopicDescribed`] for each [`Command::DescribeTopic`], without partitions if no broker knew the topic in
 /// time. For each [`Command::DeleteRecords`] it notes [`Event::RecordsDeleted`], and for each [`Command::ListOffsets`]
-/// [`Event::OffsetListed`]; if no broker ever knew the topic, that it was described without partitions.
+/// [`Event::OffsetListed`], for each [`Command::Administer`] [`Event::Administered`]; if no broker ever knew the topic, that it was described without partitions.
 #[derive(Clone, Debug)]
 pub struct Admin {
     controllers: Vec<ControllerId>,
+    /// Which of them is taken for the active one.
+    active: usize,
     bootstrap: Vec<BrokerId>,
     timeout: Duration,
     connections: Connections<Asked>,
@@ -73,6 +76,7 @@ struct Call {
 #[derive(Clone, Debug)]
 enum Work {
     Create(Create),
+    Change(Change),
     Confirm(Confirm),
     Describe(String),
     Ask(Ask),
@@ -116,6 +120,7 @@ impl Admin {
     pub fn new(id: ClientId, controllers: Vec<ControllerId>, bootstrap: Vec<BrokerId>, timeout: Duration) -> Self {
         Self {
             controllers,
+            active: 0,
             bootstrap,
             timeout,
             // As Kafka's defaults do: a call outlives one request that is never answered.
@@ -142,9 +147,9 @@ impl Admin {
             Command::ListOffsets { topic, partition, spec } => {
                 Work::Ask(Ask::new(topic, partition, Question::ListOffsets(spec)))
             }
+            Command::Administer(request) => Work::Change(Change::new(request)),
             // Not for an admin client.
-            Command::Administer(_)
-            | Command::Send { .. }
+            Command::Send { .. }
             | Command::Flush
             | Command::Assign { .. }
             | Command::Seek { .. }
@@ -167,6 +172,10 @@ impl Admin {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let outcome = match (&mut call.work, &answer.body) {
             (Work::Create(create), Body::Response(Response::CreateTopics(created))) => create.judge(created),
+            (Work::Change(change), Body::Response(Response::Administer(answer))) => match change.hear(answer) {
+                Some(event) => Outcome::Return(Box::new(event)),
+                None => Outcome::Retry(answer.error, answer.message.clone()),
+            },
             (Work::Confirm(confirm), Body::Response(Response::Metadata(metadata))) => confirm.judge(metadata),
             (Work::Describe(name), Body::Response(Response::Metadata(metadata))) => describe(name, metadata),
             (Work::Ask(ask), body) => match ask.hear(body) {
@@ -187,6 +196,9 @@ impl Admin {
                 call.turn = Turn::NotBefore(now);
             }
             Outcome::Retry(error, message) => {
+                if error == ErrorCode::NotController {
+                    self.active = another(self.active, answer.from, &self.controllers);
+                }
                 (call.error, call.message) = (error, message);
                 self.retry(now, id);
             }
@@ -194,12 +206,14 @@ impl Admin {
     }
 
     fn disconnected(&mut self, now: Time, disconnected: Disconnected<Asked>) {
+        self.active = another(self.active, disconnected.peer, &self.controllers);
         for Asked(id) in disconnected.asked {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.error = ErrorCode::RequestTimedOut;
                 call.message = format!("the connection to {} was lost", disconnected.peer);
                 match &mut call.work {
                     Work::Create(create) => create.maybe_created = true,
+                    Work::Change(change) => change.lost(),
                     Work::Ask(ask) => ask.lost(),
                     Work::Confirm(_) | Work::Describe(_) => {}
                 }
@@ -229,6 +243,7 @@ impl Admin {
                 Work::Confirm(confirm) => {
                     Event::TopicRefused { name: std::mem::take(&mut confirm.name), error, message }
                 }
+                Work::Change(change) => change.outcome(error, message),
                 Work::Describe(name) => Event::TopicDescribed { name: std::mem::take(name), partitions: Vec::new() },
                 Work::Ask(ask) => ask.given_up(error),
             });
@@ -248,13 +263,14 @@ impl Admin {
                 let lot = self.chance.draw("metadata broker", self.asked);
                 self.connections.least_loaded(&self.bootstrap, IN_FLIGHT_LIMIT, lot).map(Node::from)
             };
+            let active = Node::from(self.controllers[self.active % self.controllers.len()]);
+            let controller = || Some(active).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
             let (to, request) = match &call.work {
                 Work::Create(create) => {
                     let topics = vec![create.topic.clone()];
-                    let to =
-                        Some(Node::from(self.controllers[0])).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
-                    (to, Request::CreateTopics(CreateTopicsRequest { topics }))
+                    (controller(), Request::CreateTopics(CreateTopicsRequest { topics }))
                 }
+                Work::Change(change) => (controller(), Request::Administer(change.request())),
                 Work::Confirm(Confirm { name, .. }) | Work::Describe(name) => {
                     let topics = vec![name.clone()];
                     (any_broker(), Request::Metadata(MetadataRequest { topics }))
@@ -323,7 +339,8 @@ impl Create {
             Err((ErrorCode::TopicAlreadyExists, _)) if self.maybe_created => Outcome::GoOn(self.confirm(None)),
             // Brokers may still be registering.
             Err((error, message)) if error.is_retriable() || *error == ErrorCode::InvalidReplicationFactor => {
-                self.maybe_created |= error.is_ambiguous();
+                // A controller that was deposed says so of what may come true under the next one (C32).
+                self.maybe_created |= error.is_ambiguous() || *error == ErrorCode::NotController;
                 Outcome::Retry(*error, message.clone())
             }
             Err((error, message)) => Outcome::Return(Box::new(Event::TopicRefused {
@@ -357,6 +374,12 @@ impl Confirm {
             ),
         }
     }
+}
+
+/// Which controller to take for the active one, when this one was and is not, or is silent: the next (S10).
+fn another(active: usize, node: Node, controllers: &[ControllerId]) -> usize {
+    let count = controllers.len();
+    if Node::from(controllers[active % count]) == node { (active + 1) % count } else { active }
 }
 
 fn describe(name: &str, answer: &MetadataResponse) -> Outcome {

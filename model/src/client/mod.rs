@@ -8,6 +8,7 @@ mod admin;
 mod asking;
 mod assignment;
 mod backoff;
+mod changing;
 mod connection;
 mod consumer;
 mod fetched;
