@@ -5,10 +5,6 @@ use std::time::Duration;
 use crate::config::ControllerConfig;
 use crate::names::Time;
 
-/// How often preferred leaders get their partitions back. Never: the configuration takes neither
-/// `auto.leader.rebalance.enable` nor `leader.imbalance.check.interval.seconds` yet, and says so to whoever sets them.
-const BALANCE_INTERVAL: Option<Duration> = None;
-
 /// Something done from time to time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
@@ -38,10 +34,11 @@ struct Scheduled {
 impl Chores {
     /// All chores, each for the first time after its interval.
     pub(super) fn begin(config: &ControllerConfig, now: Time) -> Self {
+        let balance_interval = Duration::from_secs(config.leader_imbalance_check_interval_seconds.into());
         let intervals = [
             (Chore::FenceStale, Some(config.broker_session_timeout / 8)),
             (Chore::ElectUncleanly, Some(config.unclean_leader_election_interval)),
-            (Chore::Balance, BALANCE_INTERVAL),
+            (Chore::Balance, config.auto_leader_rebalance_enable.then_some(balance_interval)),
             (Chore::NoOp, Some(config.metadata_max_idle_interval).filter(|interval| !interval.is_zero())),
         ];
         let scheduled = |(chore, every): (Chore, Option<Duration>)| {

@@ -5,6 +5,7 @@
 //! committed. This file must not know what is decided, nor how controllers agree.
 
 mod chores;
+mod operator;
 mod partitions;
 mod pending;
 mod registry;
@@ -12,7 +13,7 @@ mod reign;
 mod topics;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::disk::{Disk, DiskError};

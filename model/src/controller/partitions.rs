@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::config::BrokerConfig;
 use crate::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
-use crate::names::{BrokerId, Partition};
+use crate::names::{BrokerId, Partition, TopicId};
 use crate::protocol::{Elected, Protocol};
 use crate::wire::{
     AlterPartitionItem, AlterPartitionRequest, AlterPartitionResult, ErrorCode, IsrMember, PartitionChangeAccepted,
@@ -79,6 +79,43 @@ impl Partitions<'_> {
             })
             .take(limit)
             .collect()
+    }
+
+    /// Elects on request: the preferred leader, or whoever is there where nobody leads (R94).
+    ///
+    /// # Errors
+    /// `ELECTION_NOT_NEEDED`, `PREFERRED_LEADER_NOT_AVAILABLE`, `ELIGIBLE_LEADERS_NOT_AVAILABLE` or
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, with a sentence for people.
+    pub(super) fn elect_on_request(
+        &self,
+        topic: TopicId,
+        index: u32,
+        unclean: bool,
+    ) -> Result<Vec<MetadataRecord>, (ErrorCode, String)> {
+        let partition = Partition { topic, index };
+        let Some(before) = self.image.partitions.get(&partition) else {
+            return Err((ErrorCode::UnknownTopicOrPartition, format!("there is no partition {partition}")));
+        };
+        let preferred = before.replicas.first().copied();
+        let is_needed = if unclean { before.leader.is_none() } else { before.leader != preferred };
+        if !is_needed {
+            return Err((ErrorCode::ElectionNotNeeded, format!("{partition} has the leader that it should have")));
+        }
+        let acceptable = |candidate| self.image.is_active(candidate);
+        let choice = if unclean { Choice::OnlineOrUnclean } else { Choice::Preferred };
+        let record = Change { choice, ..self.change(before, &acceptable) }.build();
+        let elected = match &record {
+            Some(MetadataRecord::PartitionChange(change)) => change.leader.flatten(),
+            _ => None,
+        };
+        match (record, elected) {
+            (Some(record), Some(elected)) if unclean || Some(elected) == preferred => Ok(vec![record]),
+            _ if unclean => Err((ErrorCode::EligibleLeadersNotAvailable, format!("nobody can lead {partition}"))),
+            _ => Err((
+                ErrorCode::PreferredLeaderNotAvailable,
+                format!("the preferred leader of {partition} is not in sync, or not there"),
+            )),
+        }
     }
 
     /// Judges a leader's proposals (R71, R72).

@@ -10,11 +10,12 @@ use super::chores::{Chore, Chores};
 use super::partitions::Partitions;
 use super::pending::{self, Held, Pending};
 use super::registry::Registry;
-use super::{Setup, answer, close, topics};
+use super::{Setup, answer, close, operator, topics};
+use crate::config::BrokerConfig;
 use crate::disk::DiskError;
 use crate::event::Event;
 use crate::machine::Stop;
-use crate::metadata::{Image, MetadataRecord};
+use crate::metadata::{ConfigResource, Image, MetadataRecord};
 use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
 use crate::quorum::{Hands, NotAppended, Quorum};
 use crate::wire::{
@@ -32,6 +33,8 @@ pub(super) struct Reign {
     epoch: LeaderEpoch,
     /// What everything decided adds up to, committed or not.
     image: Image,
+    /// What holds for topics that do not say, with what was altered since the start (C48).
+    defaults: BrokerConfig,
     registry: Registry,
     chores: Chores,
     pending: Pending,
@@ -49,7 +52,8 @@ impl Reign {
     pub(super) fn begin(setup: &Setup, epoch: LeaderEpoch, image: Image, now: Time) -> Self {
         let registry = Registry::resume(setup.config.broker_session_timeout, &image, now);
         let chores = Chores::begin(&setup.config, now);
-        Self { epoch, image, registry, chores, pending: Pending::default() }
+        let defaults = image.broker_config(None, &setup.defaults);
+        Self { epoch, image, defaults, registry, chores, pending: Pending::default() }
     }
 
     /// In which epoch of the quorum.
@@ -77,7 +81,7 @@ impl Reign {
         let decision = self.decide(setup, request, hands.now);
         let Decision { records, mut response, mut notes } = decision;
         let mut decided = None;
-        match self.append(records, quorum, hands) {
+        match self.append(setup, records, quorum, hands) {
             Ok(first) => decided = first,
             Err(NotAppended::TooLarge) => {
                 notes = Vec::new();
@@ -95,7 +99,7 @@ impl Reign {
     /// Does what is due.
     pub(super) fn tick(&mut self, setup: &Setup, quorum: &mut Quorum, hands: &mut Hands<'_>) -> Result<(), Stop> {
         let Some(chore) = self.chores.take(hands.now) else { return Ok(()) };
-        let partitions = partitions(&self.image, setup);
+        let partitions = partitions(&self.image, &self.defaults, setup);
         let records = match chore {
             Chore::FenceStale => self.registry.fence_one_stale(hands.now, partitions),
             Chore::ElectUncleanly => partitions.elect_uncleanly(ELECTIONS_MAX),
@@ -105,7 +109,7 @@ impl Reign {
         if matches!(chore, Chore::ElectUncleanly | Chore::Balance) && records.len() == ELECTIONS_MAX {
             self.chores.go_on(chore, hands.now);
         }
-        match self.append(records, quorum, hands) {
+        match self.append(setup, records, quorum, hands) {
             Ok(_) | Err(NotAppended::NotLeader) => Ok(()),
             // A process that cannot write down what it has decided is over.
             Err(NotAppended::TooLarge) => Err(Stop::Storage(DiskError::NoSpace)),
@@ -143,37 +147,47 @@ impl Reign {
             Request::BrokerHeartbeat(request) => self.heartbeat(setup, request, now),
             Request::AlterPartition(request) => self.alter_partitions(setup, request),
             Request::CreateTopics(request) => self.create_topics(request),
+            Request::Administer(request) => {
+                let (records, response) = operator::administer(partitions(&self.image, &self.defaults, setup), request);
+                Decision { records, response: Response::Administer(response), notes: Vec::new() }
+            }
             _ => unreachable!("only these have a refusal"),
         }
     }
 
     fn register(&mut self, setup: &Setup, request: &BrokerRegistrationRequest, now: Time) -> Decision {
-        let (records, response) = match self.registry.register(now, partitions(&self.image, setup), request) {
-            Ok(registered) => {
-                let broker_epoch = Some(registered.epoch);
-                (registered.records, BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch })
-            }
-            Err(error) => (Vec::new(), BrokerRegistrationResponse { error, broker_epoch: None }),
-        };
+        let (records, response) =
+            match self.registry.register(now, partitions(&self.image, &self.defaults, setup), request) {
+                Ok(registered) => {
+                    let broker_epoch = Some(registered.epoch);
+                    (registered.records, BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch })
+                }
+                Err(error) => (Vec::new(), BrokerRegistrationResponse { error, broker_epoch: None }),
+            };
         Decision { records, response: Response::BrokerRegistration(response), notes: Vec::new() }
     }
 
     fn heartbeat(&mut self, setup: &Setup, request: &BrokerHeartbeatRequest, now: Time) -> Decision {
-        let (records, response) = match self.registry.heartbeat(now, partitions(&self.image, setup), request) {
-            Ok(heard) => (heard.records, heard.answer),
-            Err(error) => {
-                let answer =
-                    BrokerHeartbeatResponse { error, is_caught_up: false, is_fenced: true, should_shut_down: false };
-                (Vec::new(), answer)
-            }
-        };
+        let (records, response) =
+            match self.registry.heartbeat(now, partitions(&self.image, &self.defaults, setup), request) {
+                Ok(heard) => (heard.records, heard.answer),
+                Err(error) => {
+                    let answer = BrokerHeartbeatResponse {
+                        error,
+                        is_caught_up: false,
+                        is_fenced: true,
+                        should_shut_down: false,
+                    };
+                    (Vec::new(), answer)
+                }
+            };
         Decision { records, response: Response::BrokerHeartbeat(response), notes: Vec::new() }
     }
 
     fn alter_partitions(&mut self, setup: &Setup, request: &AlterPartitionRequest) -> Decision {
         let broker = request.broker;
         let refused = |partition, error| Event::AlterPartitionRefused { broker, partition, error };
-        match partitions(&self.image, setup).alter(request) {
+        match partitions(&self.image, &self.defaults, setup).alter(request) {
             Ok(altered) => {
                 let errors =
                     altered.results.iter().filter_map(|part| Some((part.partition, part.result.as_ref().err()?)));
@@ -198,6 +212,7 @@ impl Reign {
     /// Hands the records of one event to the quorum, and builds on them from now on. Returns where they begin.
     fn append(
         &mut self,
+        setup: &Setup,
         records: Vec<MetadataRecord>,
         quorum: &mut Quorum,
         hands: &mut Hands<'_>,
@@ -208,8 +223,15 @@ impl Reign {
         let values: Vec<Bytes> = records.iter().map(|record| record.encode().into()).collect();
         let first = quorum.append(&values, hands)?;
         assert_eq!(first, self.image.end.next(), "broker epochs and topic ids were drawn from here");
+        let mut altered = false;
         for (place, record) in (first.0..).zip(records) {
             self.image.apply(Offset(place), &record);
+            if matches!(record, MetadataRecord::Config { resource: ConfigResource::Cluster, .. }) {
+                altered = true;
+            }
+        }
+        if altered {
+            self.defaults = self.image.broker_config(None, &setup.defaults);
         }
         Ok(Some(first))
     }
@@ -229,8 +251,8 @@ impl Reign {
 }
 
 /// What decisions about partitions are based on.
-fn partitions<'a>(image: &'a Image, setup: &'a Setup) -> Partitions<'a> {
-    Partitions { image, defaults: &setup.defaults, protocol: setup.protocol }
+fn partitions<'a>(image: &'a Image, defaults: &'a BrokerConfig, setup: &Setup) -> Partitions<'a> {
+    Partitions { image, defaults, protocol: setup.protocol }
 }
 
 /// What to answer when the decision is more than one batch holds (C31). What cannot be refused to anybody ends the process:

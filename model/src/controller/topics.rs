@@ -60,6 +60,30 @@ pub(super) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {
     Created { records, topics }
 }
 
+/// More partitions for a topic, with as many replicas as its others have: never fewer (R99).
+pub(super) fn grow(image: &Image, id: TopicId, partitions: u32) -> Result<Vec<MetadataRecord>, Refusal> {
+    let present = image.topics.get(&id).map_or(0, |topic| topic.partitions);
+    if partitions <= present {
+        let why = format!("the topic has {present} partitions, and can only get more");
+        return Err((ErrorCode::InvalidPartitions, why));
+    }
+    if u64::from(partitions - present) > PARTITIONS_MAX {
+        return Err((ErrorCode::PolicyViolation, format!("more than {PARTITIONS_MAX} partitions in one request")));
+    }
+    let brokers: Vec<BrokerId> = image.brokers.keys().copied().filter(|&id| image.is_active(id)).collect();
+    let first = image.partitions.get(&Partition { topic: id, index: 0 });
+    let replication_factor = first.map_or(1, |first| first.replicas.len());
+    if replication_factor > brokers.len() {
+        let why = format!("{replication_factor} replicas, but {} brokers to hold them", brokers.len());
+        return Err((ErrorCode::InvalidReplicationFactor, why));
+    }
+    let placed = image.partitions.len();
+    let new = (present..partitions).zip(placed..);
+    Ok(new
+        .map(|(index, nth)| new_partition(Partition { topic: id, index }, place(&brokers, nth, replication_factor)))
+        .collect())
+}
+
 /// The decision to create nothing, because all of it together is too much (C31).
 pub(super) fn refuse_all(request: &CreateTopicsRequest, why: &str) -> Created {
     let refused = |topic: &NewTopic| CreatedTopic {

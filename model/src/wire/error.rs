@@ -65,6 +65,8 @@ error_codes! {
     NotEnoughReplicasAfterAppend = 20, "NOT_ENOUGH_REPLICAS_AFTER_APPEND";
     /// `acks` is none of 0, 1 and -1.
     InvalidRequiredAcks = 21, "INVALID_REQUIRED_ACKS";
+    /// That is not supported here.
+    UnsupportedVersion = 35, "UNSUPPORTED_VERSION";
     /// A topic of that name exists.
     TopicAlreadyExists = 36, "TOPIC_ALREADY_EXISTS";
     /// The number of partitions makes no sense.

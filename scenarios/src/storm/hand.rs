@@ -151,4 +151,3 @@ pub(super) fn later(when: &When, span: Duration) -> When {
         When::Ambush { on, skip, after } => When::Ambush { on: *on, skip: *skip, after: *after + span },
     }
 }
-

@@ -8,7 +8,7 @@ use crate::disk::{Disk, DiskError, FileId};
 
 /// Files by path, and what of them would survive a power cut.
 #[derive(Clone, Debug, Default)]
-pub(super) struct MemoryDisk {
+pub(crate) struct MemoryDisk {
     names: BTreeMap<String, FileId>,
     synced_names: BTreeMap<String, FileId>,
     files: BTreeMap<FileId, Content>,
@@ -27,37 +27,37 @@ struct Content {
 
 /// When a process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Death {
+pub(crate) struct Death {
     /// In this call of the disk's life, from 1.
-    pub(super) call: u64,
+    pub(crate) call: u64,
     /// Whether the call takes effect all the same.
-    pub(super) after: bool,
+    pub(crate) after: bool,
 }
 
 impl MemoryDisk {
     /// How many calls there were.
-    pub(super) fn calls(&self) -> u64 {
+    pub(crate) fn calls(&self) -> u64 {
         self.calls
     }
 
     /// The process will die.
-    pub(super) fn die(&mut self, death: Death) {
+    pub(crate) fn die(&mut self, death: Death) {
         self.death = Some(death);
     }
 
     /// There is no room any more.
-    pub(super) fn fill(&mut self) {
+    pub(crate) fn fill(&mut self) {
         self.full = true;
     }
 
     /// Another process starts; the page cache is still there.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.death = None;
         self.dead = false;
     }
 
     /// The power was cut: what was not synced is gone, but for half of what was appended to a file, if `torn`.
-    pub(super) fn power_cut(&mut self, torn: bool) {
+    pub(crate) fn power_cut(&mut self, torn: bool) {
         self.restart();
         self.names = self.synced_names.clone();
         for content in self.files.values_mut() {

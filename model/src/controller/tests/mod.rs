@@ -3,7 +3,8 @@
 mod bench;
 mod committing;
 mod deposed;
-mod disk;
+pub(crate) mod disk;
+mod operator;
 mod partitions;
 mod properties;
 mod registry;

@@ -362,13 +362,17 @@ fn a_leader_stays_while_the_preferred_one_is_out_of_sync() {
 }
 
 #[test]
-fn leadership_does_not_go_back_by_itself() {
-    let mut bench = Bench::of(patient(), BrokerConfig::default(), Protocol::LATEST).having(3, 1);
-    bench.fence(1);
-    bench.heartbeat(1, NOTHING);
-    bench.settle(&[2, 3, 1]);
-    bench.pass_ms(900_000);
-    assert_eq!(bench.leader_and_isr(), (Some(2), vec![2, 3, 1]), "as the configuration says");
+fn leadership_goes_back_to_the_preferred_leader_from_time_to_time_unless_that_is_switched_off() {
+    for (auto_leader_rebalance_enable, leader) in [(true, 1), (false, 2)] {
+        let config = ControllerConfig { auto_leader_rebalance_enable, ..patient() };
+        let mut bench = Bench::of(config, BrokerConfig::default(), Protocol::LATEST).having(3, 1);
+        bench.fence(1);
+        bench.heartbeat(1, NOTHING);
+        bench.settle(&[2, 3, 1]);
+        assert_eq!(bench.leader_and_isr().0, Some(2));
+        bench.pass_ms(900_000);
+        assert_eq!(bench.leader_and_isr(), (Some(leader), vec![2, 3, 1]), "R94");
+    }
 }
 
 #[test]

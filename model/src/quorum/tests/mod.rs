@@ -1,1 +1,4 @@
-//! To come.
+//! The quorum, by any schedule: messages delivered, lost and late, processes killed, powerless and with another disk.
+
+mod schedules;
+mod stage;

@@ -1,0 +1,107 @@
+//! What an operator asks for: topics deleted and grown, leaders elected, properties altered, brokers unregistered (R92, R94,
+//! R99, C48).
+//!
+//! Decisions only, from an image to records. It must not know the log, nor how long a decision takes to reach brokers.
+
+use crate::config::TopicConfig;
+use crate::metadata::{ConfigResource, Image, MetadataRecord};
+use crate::names::{BrokerId, TopicId};
+use crate::wire::{AdminRequest, AdminResponse, AlteredResource, ErrorCode};
+
+use super::partitions::Partitions;
+use super::topics;
+
+/// Why nothing is done, with a sentence for people.
+type Refusal = (ErrorCode, String);
+
+/// Decides on a request: what changes, and what to answer once that is committed.
+pub(super) fn administer(partitions: Partitions<'_>, request: &AdminRequest) -> (Vec<MetadataRecord>, AdminResponse) {
+    match decide(partitions, request) {
+        Ok(records) => (records, AdminResponse { error: ErrorCode::None, message: String::new() }),
+        Err((error, message)) => (Vec::new(), AdminResponse { error, message }),
+    }
+}
+
+fn decide(partitions: Partitions<'_>, request: &AdminRequest) -> Result<Vec<MetadataRecord>, Refusal> {
+    let image = partitions.image;
+    match request {
+        AdminRequest::DeleteTopic { name } => Ok(vec![MetadataRecord::RemoveTopic { id: topic(image, name)? }]),
+        AdminRequest::CreatePartitions { name, partitions } => topics::grow(image, topic(image, name)?, *partitions),
+        AdminRequest::ElectLeaders { topic: name, partition, unclean } => {
+            let id = topic(image, name)?;
+            partitions.elect_on_request(id, *partition, *unclean)
+        }
+        AdminRequest::IncrementalAlterConfigs { resource, name, value } => {
+            alter(partitions, resource, name, value.as_deref())
+        }
+        AdminRequest::UnregisterBroker { broker } => unregister(partitions, *broker),
+        AdminRequest::AlterPartitionReassignments { .. } => {
+            Err((ErrorCode::UnsupportedVersion, "reassignments are not modelled yet".to_owned()))
+        }
+    }
+}
+
+fn topic(image: &Image, name: &str) -> Result<TopicId, Refusal> {
+    let known = image.topic(name).map(|(id, _)| id);
+    known.ok_or_else(|| (ErrorCode::UnknownTopicOrPartition, format!("there is no topic {name}")))
+}
+
+/// C48: what cannot be is refused here, so that everybody who applies the record can.
+fn alter(
+    partitions: Partitions<'_>,
+    resource: &AlteredResource,
+    name: &str,
+    value: Option<&str>,
+) -> Result<Vec<MetadataRecord>, Refusal> {
+    if name == "replication.factor" || name == "default.replication.factor" {
+        let why = "the replication factor of a topic is no property: only a reassignment of its partitions changes it";
+        return Err((ErrorCode::InvalidConfig, why.to_owned()));
+    }
+    let image = partitions.image;
+    let resource = match resource {
+        AlteredResource::Topic(topic_name) => {
+            let id = topic(image, topic_name)?;
+            let value = value.unwrap_or_default();
+            let pairs = [(name.to_owned(), value.to_owned())];
+            let known = TopicConfig::broker_property(name).is_some();
+            if !known {
+                return Err((ErrorCode::InvalidConfig, format!("topics have no property {name}")));
+            }
+            if !value.is_empty() {
+                TopicConfig::from_pairs(&pairs).map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
+            }
+            ConfigResource::Topic(id)
+        }
+        AlteredResource::Cluster | AlteredResource::Broker(_) => {
+            let mut tried = partitions.defaults.clone();
+            if let Some(value) = value {
+                tried.set(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault.to_string()))?;
+            }
+            match resource {
+                AlteredResource::Broker(broker) => ConfigResource::Broker(*broker),
+                AlteredResource::Topic(_) | AlteredResource::Cluster => ConfigResource::Cluster,
+            }
+        }
+    };
+    let value = value.map(str::to_owned);
+    let mut records = vec![MetadataRecord::Config { resource, name: name.to_owned(), value: value.clone() }];
+    // R94: whoever would rather lose records than be unavailable does not wait for the next look.
+    if name == "unclean.leader.election.enable" && value.as_deref() == Some("true") {
+        let mut after = image.clone();
+        after.apply(image.end.next(), &records[0]);
+        let defaults = after.broker_config(None, partitions.defaults);
+        let partitions = Partitions { image: &after, defaults: &defaults, ..partitions };
+        records.extend(partitions.elect_uncleanly(usize::MAX));
+    }
+    Ok(records)
+}
+
+/// R92: what it holds is taken away first.
+fn unregister(partitions: Partitions<'_>, broker: BrokerId) -> Result<Vec<MetadataRecord>, Refusal> {
+    let Some(registered) = partitions.image.brokers.get(&broker) else {
+        return Err((ErrorCode::BrokerIdNotRegistered, format!("{broker} is not registered")));
+    };
+    let mut records = partitions.without(broker);
+    records.push(MetadataRecord::UnregisterBroker { broker, epoch: registered.epoch });
+    Ok(records)
+}
