@@ -42,7 +42,7 @@ impl Hand {
     /// All other servers, as far as they can be named: some of them are on the near side as well, where a cut is none.
     fn everyone_else(&mut self) -> Vec<Target> {
         let mut others = vec![self.named_controller(), self.named_controller()];
-        others.extend((0..self.place.brokers / 2 + 1).map(|nth| Target::AnyBroker(nth)));
+        others.extend((0..self.place.brokers / 2 + 1).map(Target::AnyBroker));
         others
     }
 }

@@ -200,10 +200,6 @@ impl Bench {
         }
     }
 
-    pub(super) fn last_correlation(&self) -> u64 {
-        self.correlation
-    }
-
     // ---- brokers ----
 
     /// Registers a process.
