@@ -1,6 +1,6 @@
 //! A controller process: a member of the quorum, and the controller of the cluster while it leads the quorum (C30-C35).
 //!
-//! This file carries between the rooms. What is committed is said by [`crate::quorum`], and adds up to one image; while
+//! This file carries between the rooms. What is committed is said by the quorum, and adds up to one image; while
 //! this process is active, `reign` decides on top of it, and `pending` holds each answer back until what it tells of is
 //! committed. This file must not know what is decided, nor how controllers agree.
 
