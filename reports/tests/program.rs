@@ -135,7 +135,7 @@ fn a_planted_bug_exits_with_1_and_is_kept_as_a_file_that_replay_reads() {
     let kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     for (field, value, says) in [
         ("/plan/cluster/brokers", 0.into(), "brokers is 0"),
-        ("/plan/cluster/controllers", 2.into(), "controllers is 2"),
+        ("/plan/cluster/controllers", 99.into(), "controllers is 99"),
         ("/plan/cluster/payload", u64::MAX.into(), "payload is"),
         ("/plan/cluster/settings/broker/log_segment_bytes", 0.into(), "log.segment.bytes: 0 is out of range"),
         ("/plan/length/secs", u64::MAX.into(), "plan.length"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::config::Acks;
 use model::event::Event;
-use model::names::{BrokerId, ClientId, Node};
+use model::names::{BrokerId, ClientId, ControllerId, Node};
 use model::wire::ErrorCode;
 use sim::cluster::Cluster;
 use sim::fact::{Chapter, Fact, Moment, What};
@@ -65,12 +65,13 @@ impl Observer for Judge {
                 match node {
                     Node::Broker(broker) => self.broker_noted(broker, event),
                     Node::Client(client) => self.client_noted(client, event),
-                    Node::Controller(_) => self.controller_noted(event),
+                    Node::Controller(id) => self.controller_noted(id, event),
                 }
             }
             (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
             (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
-            (What::Stopped { how }, Some(Node::Controller(_))) => self.shared.controller_stopped(*how),
+            (What::Started { .. }, Some(Node::Controller(id))) => self.shared.controller_started(id),
+            (What::Stopped { how }, Some(Node::Controller(id))) => self.shared.controller_stopped(id, *how),
             (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
             (What::Struck(fault), node) => {
                 self.progress.struck(fault);
@@ -196,11 +197,16 @@ impl Judge {
         self.reads.end(&self.shared, &mut self.verdicts);
     }
 
-    fn controller_noted(&mut self, event: &Event) {
+    fn controller_noted(&mut self, id: ControllerId, event: &Event) {
         match event {
             Event::ControllerLed { epoch } => self.epochs.controller_led(*epoch, &mut self.verdicts),
+            Event::Voted { epoch, candidate } => self.epochs.voted(id, *epoch, *candidate, &mut self.verdicts),
+            Event::ControllerAnswered { decided, committed, .. } => {
+                epochs::controller_answered(id, decided.1, *committed, &mut self.verdicts);
+            }
             Event::Committed { offset, record } => {
                 let turn = self.shared.commit(*offset, record);
+                epochs::committed(*offset, turn.is_some(), &mut self.verdicts);
                 if let Some(turn) = turn.filter(|_| !self.shared.metadata_lost) {
                     self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
                 }

@@ -1,6 +1,9 @@
 //! Epochs never fall, and nobody runs ahead of what the controller has committed (R127, W10).
 
-use model::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, PartitionEpoch};
+use std::collections::BTreeMap;
+
+use model::names::{BrokerEpoch, BrokerId, ControllerId, EndOffset, LeaderEpoch, Offset, PartitionEpoch};
+use model::wire::Voter;
 
 use super::replicas::Replicas;
 use super::verdicts::Verdicts;
@@ -11,6 +14,7 @@ use crate::guarantee::Guarantee;
 pub(crate) struct Epochs {
     controller: Option<LeaderEpoch>,
     brokers: Vec<Option<BrokerEpoch>>,
+    votes: BTreeMap<(ControllerId, LeaderEpoch), Voter>,
 }
 
 impl Epochs {
@@ -20,6 +24,14 @@ impl Epochs {
         let rises = before.is_none_or(|before| epoch > before);
         verdicts.demand(Guarantee::Epochs, rises, "controller-epoch-did-not-rise", || {
             format!("a controller leads in epoch {epoch} after epoch {before:?}")
+        });
+    }
+
+    /// A controller gave its vote: to one candidate an epoch, whatever befalls it (C3, W22).
+    pub(crate) fn voted(&mut self, id: ControllerId, epoch: LeaderEpoch, candidate: Voter, verdicts: &mut Verdicts) {
+        let known = *self.votes.entry((id, epoch)).or_insert(candidate);
+        verdicts.demand(Guarantee::Epochs, known == candidate, "voted-twice", || {
+            format!("{id} votes for {} in epoch {epoch}, and has voted for {}", candidate.id, known.id)
         });
     }
 
@@ -93,4 +105,18 @@ pub(crate) fn obeyed(
             format!("{broker} obeys epoch {epoch}, {partition_epoch:?} of {partition}, the controller committed {committed:?}")
         });
     }
+}
+
+/// A record was committed. The same one told again never comes here: one that is not new is another one (C28).
+pub(crate) fn committed(offset: Offset, is_new: bool, verdicts: &mut Verdicts) {
+    verdicts.demand(Guarantee::Epochs, is_new, "committed-metadata-changed", || {
+        format!("another record is committed at {offset} of the metadata log")
+    });
+}
+
+/// A controller has answered what it decided: not before that was committed (C30, R73).
+pub(crate) fn controller_answered(id: ControllerId, end: EndOffset, committed: EndOffset, verdicts: &mut Verdicts) {
+    verdicts.demand(Guarantee::Epochs, end <= committed, "answered-before-committed", || {
+        format!("{id} answers what it has decided up to {end}, and {committed} is committed")
+    });
 }

@@ -2,9 +2,11 @@
 //!
 //! The one reconstruction that all checks share. It demands nothing, and it sees nothing but facts.
 
+use std::collections::BTreeSet;
+
 use model::log::BatchId;
 use model::metadata::{BrokerRegistration, MetadataRecord, PartitionRegistration};
-use model::names::{BrokerEpoch, BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
+use model::names::{BrokerEpoch, BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
 use sim::fact::{Ending, Moment};
 use sim::fault::Fault;
 
@@ -22,15 +24,19 @@ pub(crate) struct Replicas {
     pub brokers: Vec<BrokerView>,
     /// Everything below is committed in the metadata log.
     pub metadata_end: EndOffset,
-    /// Whether a controller lost its disk, or its word is not known: then nothing that follows from it can be demanded
-    /// (G15).
+    /// Whether a majority of the controllers lost their disks, or their word is not known: then nothing that follows from it
+    /// can be demanded (G15).
     pub metadata_lost: bool,
     /// When each partition's leader last appended, by place.
     pub grew_at: Vec<Moment>,
     /// Whether nobody can say any more how old a record is by its timestamp: a clock was wrong, or a client stood still.
     pub ages_doubtful: bool,
-    /// Whether a controller's sync failed, so that the next power loss may take what it decided.
-    metadata_doubtful: bool,
+    /// All controllers that ever ran.
+    controllers: BTreeSet<ControllerId>,
+    /// Those that may have lost something that they had synced.
+    forgetful: BTreeSet<ControllerId>,
+    /// Those whose sync failed, so that the next power loss may take what they had.
+    doubtful: BTreeSet<ControllerId>,
     topics: Vec<TopicView>,
 }
 
@@ -112,7 +118,9 @@ impl Replicas {
             brokers: Vec::new(),
             metadata_end: EndOffset::ZERO,
             metadata_lost: false,
-            metadata_doubtful: false,
+            controllers: BTreeSet::new(),
+            forgetful: BTreeSet::new(),
+            doubtful: BTreeSet::new(),
             grew_at: Vec::new(),
             ages_doubtful: false,
             topics: Vec::new(),
@@ -210,7 +218,11 @@ impl Replicas {
             Fault::PowerOff(_) => self.wound_node(node, Wound::Power),
             Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
             Fault::Rot(..) => self.wound_node(node, Wound::Rot),
-            Fault::SyncError(_) => self.metadata_doubtful |= matches!(node, Some(Node::Controller(_))),
+            Fault::SyncError(_) => {
+                if let Some(Node::Controller(id)) = node {
+                    self.doubtful.insert(id);
+                }
+            }
             Fault::ClockSkew(..) | Fault::ClockDrift(..) | Fault::ClockJump(..) => self.ages_doubtful = true,
             Fault::Pause(..) => self.ages_doubtful |= node.is_none_or(Node::is_client),
             _ => {}
@@ -229,20 +241,33 @@ impl Replicas {
         }
     }
 
+    /// A controller's process has begun.
+    pub(crate) fn controller_started(&mut self, id: ControllerId) {
+        self.controllers.insert(id);
+    }
+
     /// A controller's process is over.
-    pub(crate) fn controller_stopped(&mut self, how: Ending) {
+    pub(crate) fn controller_stopped(&mut self, id: ControllerId, how: Ending) {
         match how {
             Ending::Exited | Ending::Crashed | Ending::StorageFailed => {}
-            Ending::PoweredOff => self.metadata_lost |= self.metadata_doubtful,
-            Ending::Destroyed => self.metadata_lost = true,
+            Ending::PoweredOff if self.doubtful.contains(&id) => self.forgets(id),
+            Ending::PoweredOff => {}
+            Ending::Destroyed => self.forgets(id),
         }
+    }
+
+    /// What a majority has synced is on the disk of somebody as long as no majority has lost its own (G15).
+    fn forgets(&mut self, id: ControllerId) {
+        self.controllers.insert(id);
+        self.forgetful.insert(id);
+        self.metadata_lost |= 2 * self.forgetful.len() > self.controllers.len();
     }
 
     fn wound_node(&mut self, node: Option<Node>, wound: Wound) {
         match (node, wound) {
             (Some(Node::Broker(id)), wound) => self.wound(id, wound),
-            (Some(Node::Controller(_)), Wound::Disk | Wound::Rot) => self.metadata_lost = true,
-            (Some(Node::Controller(_)), Wound::Power) => self.metadata_lost |= self.metadata_doubtful,
+            (Some(Node::Controller(id)), Wound::Disk | Wound::Rot) => self.forgets(id),
+            (Some(Node::Controller(id)), Wound::Power) if self.doubtful.contains(&id) => self.forgets(id),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ mod leadership;
 mod order;
 mod planted;
 mod power;
+mod quorum;
 mod recommended;
 mod rolling;
 mod storage;

@@ -2,8 +2,9 @@
 
 use model::event::Event;
 use model::metadata::{MetadataRecord, PartitionChange};
-use model::names::{BrokerEpoch, EndOffset, LeaderEpoch, PartitionEpoch};
-use sim::fact::{Chapter, Ending};
+use model::names::{BrokerEpoch, ControllerId, DirectoryId, EndOffset, LeaderEpoch, PartitionEpoch};
+use model::wire::Voter;
+use sim::fact::{Chapter, Ending, What};
 use sim::fault::Fault;
 
 use crate::check::play::{B1, B2, B3, P, Play, Q, batch, one};
@@ -229,6 +230,54 @@ fn epochs_nobody_is_ahead_of_the_controller() {
     ahead.breaks("epochs/ahead-of-committed-metadata");
     play.followed(B3, (1, 1), B2);
     play.breaks("epochs/ahead-of-controller");
+}
+
+#[test]
+fn epochs_a_controller_votes_once_in_an_epoch_whatever_befalls_it() {
+    let voter = |id: u32| Voter { id: ControllerId(id), directory: DirectoryId(id.into()) };
+    let votes = |play: &mut Play, epoch, candidate| {
+        let event = Event::Voted { epoch: LeaderEpoch(epoch), candidate: voter(candidate) };
+        play.note(ControllerId(3), event);
+    };
+    let mut play = Play::new();
+    votes(&mut play, 2, 1);
+    votes(&mut play, 2, 1);
+    votes(&mut play, 3, 2);
+    play.stopped(ControllerId(3), Ending::Crashed);
+    play.holds();
+    votes(&mut play, 3, 1);
+    play.breaks("epochs/voted-twice");
+}
+
+#[test]
+fn epochs_what_is_committed_in_the_metadata_log_stays_so_and_comes_before_its_answer() {
+    let mut play = Play::new();
+    let end = play.metadata_end();
+    let answered = |committed: u64| Event::ControllerAnswered {
+        peer: B1.into(),
+        decided: (model::names::Offset(end.0 - 1), end),
+        committed: EndOffset(committed),
+    };
+    play.note(ControllerId(1), answered(end.0));
+    play.holds();
+    let mut early = play.clone();
+    early.note(ControllerId(1), answered(end.0 - 1));
+    early.breaks("epochs/answered-before-committed");
+    let offset = model::names::Offset(end.0 - 1);
+    play.note(ControllerId(2), Event::Committed { offset, record: MetadataRecord::NoOp });
+    play.breaks("epochs/committed-metadata-changed");
+}
+
+#[test]
+fn metadata_is_lost_with_a_majority_of_the_controllers_only() {
+    let mut play = Play::new();
+    for id in 1..=3 {
+        play.say(ControllerId(id), What::Started { life: 1 });
+    }
+    play.stopped(ControllerId(1), Ending::Destroyed);
+    assert!(!play.judge.is_blind(), "G15");
+    play.stopped(ControllerId(2), Ending::Destroyed);
+    assert!(play.judge.is_blind());
 }
 
 #[test]
