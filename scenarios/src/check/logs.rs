@@ -41,6 +41,9 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     retention::reopened(view, log.start);
     compaction::reopened(view, broker, log.end, log.batches);
     let was = view.replica(broker).clone();
+    // A log that ends below where its leader's begins is thrown away, segment after segment (L42): who dies amid that has said
+    // nothing of it, and all of it was deleted by right.
+    let thrown_away = disk.died_in_call && was.end <= view.released;
     let before = view.open(broker, (log.start, log.end), log.batches);
     derived::opened(view, broker, log, disk, verdicts);
     let agreed = view.replica_agreed(broker);
@@ -53,6 +56,7 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     if let Some(gone) = gone
         && was.hurt.is_none_or(|hurt| gone.end() <= hurt.from)
         && !disk.rotten
+        && !thrown_away
         && !was.left.may_have_cut(&gone)
     {
         let (guarantee, kind) = match was.hurt {
@@ -67,7 +71,7 @@ pub(crate) fn opened(shared: &mut Replicas, place: usize, broker: BrokerId, log:
     verdicts.demand(Guarantee::LogMatching, increasing, "epoch-cache-out-of-order", || {
         format!("{broker} opened {partition} with the leader epochs {:?}", log.epochs)
     });
-    let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk };
+    let reopened = Reopened { broker, partition, was: &was, before: &before, log, disk, thrown_away };
     storage::reopened(replica, &reopened, verdicts);
     recovery::reopened(replica, &reopened, verdicts);
     replica.left =

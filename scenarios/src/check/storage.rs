@@ -41,6 +41,8 @@ pub(crate) struct Reopened<'a> {
     pub log: &'a Opened<'a>,
     /// What befell its disk.
     pub disk: DiskView,
+    /// The process before may have died while it threw the log away, all of which was deleted by right.
+    pub thrown_away: bool,
 }
 
 impl DiskView {
@@ -66,9 +68,9 @@ impl Reopened<'_> {
 
 /// A log was opened: `replica` has it already.
 pub(crate) fn reopened(replica: &mut ReplicaView, reopened: &Reopened<'_>, verdicts: &mut Verdicts) {
-    let Reopened { broker, partition, was, log, disk, .. } = *reopened;
+    let Reopened { broker, partition, was, log, disk, thrown_away, .. } = *reopened;
     let missing = reopened.first_missing(replica);
-    let counted_on = was.left.uncut && !was.left.wiped && !disk.rotten && !disk.syncs_in_vain;
+    let counted_on = was.left.uncut && !was.left.wiped && !disk.rotten && !disk.syncs_in_vain && !thrown_away;
     let synced_anything = was.known && was.flushed > log.start;
     if counted_on && synced_anything {
         let lost = missing.filter(|missing| missing.end() <= was.flushed && !was.left.may_have_cut(missing));
