@@ -119,7 +119,7 @@ impl Process {
         answer: BrokerRegistrationResponse,
         step: &mut Step<'_>,
     ) {
-        let Some(of) = self.take_awaited(correlation) else { return };
+        let Some(of) = Asked::take(&mut self.lifecycle.outstanding, correlation) else { return };
         match (answer.error, answer.broker_epoch, self.lifecycle.stage) {
             (ErrorCode::None, Some(epoch), Stage::Registering { .. }) => {
                 step.effects.note(Event::Registered { epoch });
@@ -140,7 +140,7 @@ impl Process {
         answer: BrokerHeartbeatResponse,
         step: &mut Step<'_>,
     ) {
-        let Some(of) = self.take_awaited(correlation) else { return };
+        let Some(of) = Asked::take(&mut self.lifecycle.outstanding, correlation) else { return };
         if answer.error != ErrorCode::None {
             return self.lifecycle_refused(of, answer.error, step);
         }
@@ -285,11 +285,5 @@ impl Process {
     fn turn_to_another(&mut self, of: Node, step: &Step<'_>) {
         self.controllers.give_up(of);
         self.lifecycle.next_at = step.now + RESEND_BACKOFF;
-    }
-
-    /// Whom the answer that is waited for was asked of; it is then no longer waited for.
-    fn take_awaited(&mut self, correlation: u64) -> Option<Node> {
-        let asked = self.lifecycle.outstanding.take_if(|asked| asked.outstanding.correlation == correlation)?;
-        Some(asked.of)
     }
 }

@@ -185,7 +185,7 @@ impl Process {
         answer: FetchMetadataResponse,
         step: &mut Step<'_>,
     ) -> Result<(), Stop> {
-        let Some(of) = self.take_asked(correlation) else { return Ok(()) };
+        let Some(of) = Asked::take(&mut self.observer.outstanding, correlation) else { return Ok(()) };
         self.controllers.hear(answer.epoch, answer.leader);
         if answer.error != ErrorCode::None || answer.epoch < self.controllers.epoch() {
             self.look_elsewhere(of, step);
@@ -217,7 +217,7 @@ impl Process {
 
     /// Part of a snapshot (C24).
     pub(super) fn snapshot_observed(&mut self, correlation: u64, answer: &FetchSnapshotResponse, step: &mut Step<'_>) {
-        let Some(of) = self.take_asked(correlation) else { return };
+        let Some(of) = Asked::take(&mut self.observer.outstanding, correlation) else { return };
         self.controllers.hear(answer.epoch, answer.leader);
         if answer.error != ErrorCode::None || answer.epoch < self.controllers.epoch() {
             // It may have a newer one by now: ask from the beginning.
@@ -262,12 +262,6 @@ impl Process {
         if self.observer.has_news() {
             step.effects.later(Task::ApplyMetadata { upto: self.observer.committed.unwrap_or_default() });
         }
-    }
-
-    /// Whom the answer that is waited for was asked of; it is then no longer waited for.
-    fn take_asked(&mut self, correlation: u64) -> Option<Node> {
-        let asked = self.observer.outstanding.take_if(|asked| asked.outstanding.correlation == correlation)?;
-        Some(asked.of)
     }
 
     /// This one does not lead, or is silent. If it has said who does, that one is asked at once.

@@ -101,11 +101,10 @@ impl Process {
     }
 
     pub(super) fn proposals_answered(&mut self, correlation: u64, answer: AlterPartitionResponse, step: &mut Step<'_>) {
-        let is_awaited = |asked: &mut Asked| asked.outstanding.correlation == correlation;
-        let Some(asked) = self.proposals.outstanding.take_if(is_awaited) else { return };
+        let Some(of) = Asked::take(&mut self.proposals.outstanding, correlation) else { return };
         if answer.error != ErrorCode::None {
             if answer.error == ErrorCode::NotController {
-                self.controllers.give_up(asked.of);
+                self.controllers.give_up(of);
             }
             return self.resend_proposals_later(step);
         }

@@ -25,6 +25,14 @@ pub(super) struct Asked {
     pub(super) of: Node,
 }
 
+impl Asked {
+    /// Whom the answer with this number is from, if it is the one that is waited for; it is then no longer waited for.
+    pub(super) fn take(awaited: &mut Option<Self>, correlation: u64) -> Option<Node> {
+        let asked = awaited.take_if(|asked| asked.outstanding.correlation == correlation)?;
+        Some(asked.of)
+    }
+}
+
 /// Waits that double with each failure in a row, up to a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Backoff {

@@ -112,7 +112,7 @@ pub(super) const SERVER: &[Unsupported] = &[
          max.incremental.fetch.session.cache.slots fetch.purgatory.purge.interval.requests
          producer.purgatory.purge.interval.requests delete.records.purgatory.purge.interval.requests
          max.request.partition.size.limit log.cleaner.threads log.cleaner.io.buffer.size
-         log.cleaner.io.max.bytes.per.second",
+         log.cleaner.io.max.bytes.per.second controller.socket.timeout.ms controller.performance.*",
     ),
     Unsupported::new(
         "every node has one simulated disk, and halts when it fails",
@@ -133,10 +133,6 @@ pub(super) const SERVER: &[Unsupported] = &[
     Unsupported::new(
         "every partition whose leader is not the preferred one is given back, as in a quorum of controllers",
         "leader.imbalance.per.broker.percentage",
-    ),
-    Unsupported::new(
-        "threads, queues and buffers of a node are not modelled",
-        "controller.socket.timeout.ms controller.performance.*",
     ),
     Unsupported::new(
         "the metadata log is rolled by size alone",

@@ -13,7 +13,7 @@ mod reign;
 mod topics;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::disk::{Disk, DiskError};

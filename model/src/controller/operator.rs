@@ -9,10 +9,7 @@ use crate::names::{BrokerId, TopicId};
 use crate::wire::{AdminRequest, AdminResponse, AlteredResource, ErrorCode};
 
 use super::partitions::Partitions;
-use super::topics;
-
-/// Why nothing is done, with a sentence for people.
-type Refusal = (ErrorCode, String);
+use super::topics::{self, Refusal};
 
 /// Decides on a request: what changes, and what to answer once that is committed.
 pub(super) fn administer(partitions: Partitions<'_>, request: &AdminRequest) -> (Vec<MetadataRecord>, AdminResponse) {
@@ -72,17 +69,13 @@ fn alter(
             }
             ConfigResource::Topic(id)
         }
-        AlteredResource::Cluster | AlteredResource::Broker(_) => {
-            let mut tried = partitions.defaults.clone();
-            if let Some(value) = value {
-                tried.set(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault.to_string()))?;
-            }
-            match resource {
-                AlteredResource::Broker(broker) => ConfigResource::Broker(*broker),
-                AlteredResource::Topic(_) | AlteredResource::Cluster => ConfigResource::Cluster,
-            }
-        }
+        AlteredResource::Cluster => ConfigResource::Cluster,
+        AlteredResource::Broker(broker) => ConfigResource::Broker(*broker),
     };
+    if let (ConfigResource::Cluster | ConfigResource::Broker(_), Some(value)) = (resource, value) {
+        let mut tried = partitions.defaults.clone();
+        tried.set(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault.to_string()))?;
+    }
     let value = value.map(str::to_owned);
     let mut records = vec![MetadataRecord::Config { resource, name: name.to_owned(), value: value.clone() }];
     // R94: whoever would rather lose records than be unavailable does not wait for the next look.

@@ -53,18 +53,9 @@ impl Pending {
 /// not serve at all.
 pub(super) fn refusal(request: &Request, error: ErrorCode) -> Option<Response> {
     Some(match request {
-        Request::BrokerRegistration(_) => {
-            Response::BrokerRegistration(BrokerRegistrationResponse { error, broker_epoch: None })
-        }
-        Request::BrokerHeartbeat(_) => Response::BrokerHeartbeat(BrokerHeartbeatResponse {
-            error,
-            is_caught_up: false,
-            is_fenced: true,
-            should_shut_down: false,
-        }),
-        Request::AlterPartition(_) => {
-            Response::AlterPartition(AlterPartitionResponse { error, partitions: Vec::new() })
-        }
+        Request::BrokerRegistration(_) => Response::BrokerRegistration(BrokerRegistrationResponse::refused(error)),
+        Request::BrokerHeartbeat(_) => Response::BrokerHeartbeat(BrokerHeartbeatResponse::refused(error)),
+        Request::AlterPartition(_) => Response::AlterPartition(AlterPartitionResponse::refused(error)),
         Request::CreateTopics(request) => {
             let refused = |name: &String| CreatedTopic {
                 name: name.clone(),

@@ -162,7 +162,7 @@ impl Reign {
                     let broker_epoch = Some(registered.epoch);
                     (registered.records, BrokerRegistrationResponse { error: ErrorCode::None, broker_epoch })
                 }
-                Err(error) => (Vec::new(), BrokerRegistrationResponse { error, broker_epoch: None }),
+                Err(error) => (Vec::new(), BrokerRegistrationResponse::refused(error)),
             };
         Decision { records, response: Response::BrokerRegistration(response), notes: Vec::new() }
     }
@@ -171,15 +171,7 @@ impl Reign {
         let (records, response) =
             match self.registry.heartbeat(now, partitions(&self.image, &self.defaults, setup), request) {
                 Ok(heard) => (heard.records, heard.answer),
-                Err(error) => {
-                    let answer = BrokerHeartbeatResponse {
-                        error,
-                        is_caught_up: false,
-                        is_fenced: true,
-                        should_shut_down: false,
-                    };
-                    (Vec::new(), answer)
-                }
+                Err(error) => (Vec::new(), BrokerHeartbeatResponse::refused(error)),
             };
         Decision { records, response: Response::BrokerHeartbeat(response), notes: Vec::new() }
     }
@@ -197,7 +189,7 @@ impl Reign {
             }
             Err(error) => {
                 let notes = request.partitions.iter().map(|item| refused(item.partition, error)).collect();
-                let response = AlterPartitionResponse { error, partitions: Vec::new() };
+                let response = AlterPartitionResponse::refused(error);
                 Decision { records: Vec::new(), response: Response::AlterPartition(response), notes }
             }
         }

@@ -23,8 +23,8 @@ pub(super) struct Created {
     pub(super) topics: Vec<CreatedTopic>,
 }
 
-/// Why a topic is not created, with a sentence for people.
-type Refusal = (ErrorCode, String);
+/// Why nothing is done, with a sentence for people.
+pub(super) type Refusal = (ErrorCode, String);
 
 /// Creates what can be created; each topic is judged for itself.
 pub(super) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {

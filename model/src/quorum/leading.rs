@@ -1,4 +1,4 @@
-//! Leading the quorum: records in, readers served, the high watermark (C14-C19, C35). This file must not know what a record
+//! Leading the quorum: records in, readers served, the high watermark (C5, C14-C19, C24). This file must not know what a record
 //! means, nor how one comes to lead.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,12 +161,11 @@ impl Quorum {
         self.drain(hands)
     }
 
-    /// Does what is due of a leader. Whether it leads on: it does not if no majority has fetched for too long (C5).
+    /// Does what is due of a leader. It leads no more if no majority has fetched for too long (C5).
     pub(super) fn tick_leader(&mut self, hands: &mut Hands<'_>) -> Result<(), Stop> {
+        let timeout = self.check_quorum_timeout();
         let Role::Leader(leader) = &mut self.role else { return Ok(()) };
         if self.voters.len() > 1 && hands.now >= leader.check_quorum_at {
-            let timeout = self.check_quorum_timeout();
-            let Role::Leader(leader) = &mut self.role else { return Ok(()) };
             // When the last of the nearest majority was heard; this one always hears itself.
             let mut heard: Vec<Option<Time>> = leader.voters.values().map(|progress| progress.heard).collect();
             heard.sort_unstable_by_key(|&heard| std::cmp::Reverse(heard));
@@ -210,12 +209,9 @@ impl Quorum {
     /// C18: as far as a majority has come, if a record of this epoch is among it.
     fn raise_high_watermark(&mut self, hands: &mut Hands<'_>) {
         let own = self.store.end();
-        let is_among_voters = self.voters.contains(&self.own);
         let Role::Leader(leader) = &mut self.role else { return };
-        let mut ends: Vec<EndOffset> = leader.voters.values().map(|progress| progress.end).collect();
-        if is_among_voters {
-            ends.push(own);
-        }
+        let others = leader.voters.values().map(|progress| progress.end);
+        let mut ends: Vec<EndOffset> = others.chain([own]).collect();
         ends.sort_unstable_by(|one, other| other.cmp(one));
         let Some(&reached) = ends.get(self.voters.len() / 2) else { return };
         let counts = !self.protocol.commitment.needs_own_epoch() || reached > leader.epoch_start;

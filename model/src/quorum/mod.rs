@@ -12,7 +12,7 @@ mod leading;
 mod role;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod voting;
 
 use std::collections::BTreeMap;
@@ -31,8 +31,8 @@ use crate::machine::{Chance, Effects, Severed, Stop};
 use crate::names::{ControllerId, EndOffset, LeaderEpoch, Node, Offset, SnapshotId, Time};
 use crate::protocol;
 use crate::wire::{
-    BeginQuorumEpochRequest, Body, Channel, ConnectionId, EndQuorumEpochRequest, Envelope, Request, Response,
-    VoteRequest, Voter,
+    BeginQuorumEpochRequest, Body, Channel, ConnectionId, EndQuorumEpochRequest, Envelope, ErrorCode, Request,
+    Response, VoteRequest, Voter,
 };
 
 /// What one step has at hand.
@@ -466,12 +466,12 @@ impl Quorum {
         let fine = match response {
             Response::Vote(answer) => {
                 self.vote_answered(&answer, hands)?;
-                answer.error == crate::wire::ErrorCode::None
+                answer.error == ErrorCode::None
             }
             Response::BeginQuorumEpoch(answer) => {
                 self.hear(answer.epoch, answer.leader, hands)?;
                 if let Role::Leader(leader) = &mut self.role
-                    && answer.error == crate::wire::ErrorCode::None
+                    && answer.error == ErrorCode::None
                 {
                     leader.unaware.remove(&id);
                 }
@@ -527,7 +527,7 @@ impl Quorum {
         now + timeout + self.draw("quorum election timeout", timeout)
     }
 
-    /// C5: up to 100 ms at first, up to twice as much with each failure.
+    /// C5: less than 200 ms after the first failure, up to twice as much with each further one.
     fn draw_election_backoff(&mut self) -> Duration {
         const FIRST: Duration = Duration::from_millis(100);
         self.failures = self.failures.saturating_add(1);

@@ -50,6 +50,14 @@ pub struct AlterPartitionResponse {
     pub partitions: Vec<AlterPartitionResult>,
 }
 
+impl AlterPartitionResponse {
+    /// Nothing of the request was looked at, for this reason.
+    #[must_use]
+    pub fn refused(error: ErrorCode) -> Self {
+        Self { error, partitions: Vec::new() }
+    }
+}
+
 /// One partition's part of an [`AlterPartitionResponse`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlterPartitionResult {
@@ -92,6 +100,14 @@ pub struct BrokerRegistrationResponse {
     pub error: ErrorCode,
     /// The epoch given to this process.
     pub broker_epoch: Option<BrokerEpoch>,
+}
+
+impl BrokerRegistrationResponse {
+    /// There is no epoch, for this reason.
+    #[must_use]
+    pub fn refused(error: ErrorCode) -> Self {
+        Self { error, broker_epoch: None }
+    }
 }
 
 /// BrokerHeartbeat (C39).
@@ -204,6 +220,14 @@ impl AdminRequest {
             Self::IncrementalAlterConfigs { .. } => "IncrementalAlterConfigs",
             Self::UnregisterBroker { .. } => "UnregisterBroker",
         }
+    }
+}
+
+impl BrokerHeartbeatResponse {
+    /// The heartbeat does not count, for this reason.
+    #[must_use]
+    pub fn refused(error: ErrorCode) -> Self {
+        Self { error, is_caught_up: false, is_fenced: true, should_shut_down: false }
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use super::disk::MemoryDisk;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::controller::Controller;
 use crate::controller::chores::Chore;
@@ -15,6 +14,7 @@ use crate::names::{
 };
 use crate::protocol::Protocol;
 use crate::quorum::Hands;
+use crate::quorum::tests::disk::MemoryDisk;
 use crate::wire::{
     AlterPartitionItem, AlterPartitionRequest, AlterPartitionResponse, Body, BrokerHeartbeatRequest,
     BrokerHeartbeatResponse, BrokerRegistrationRequest, BrokerRegistrationResponse, Channel, ConnectionId,

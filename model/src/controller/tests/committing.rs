@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::bench::{Bench, NOTHING, TO_SHUT_DOWN, topic};
-use super::disk::Death;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::event::Event;
 use crate::machine::{Input, Machine, Severed, Stop};
 use crate::metadata::{Image, MetadataRecord};
 use crate::names::{BrokerId, ClientId, Incarnation, LeaderEpoch};
 use crate::protocol::Protocol;
+use crate::quorum::tests::disk::Death;
 use crate::wire::{
     BrokerRegistrationRequest, Channel, ConnectionId, CreateTopicsRequest, MetadataRequest, Request, Response,
 };

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::disk::MemoryDisk;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::controller::Controller;
 use crate::event::Event;
@@ -14,6 +13,7 @@ use crate::names::{
     BrokerEpoch, BrokerId, ClientId, ControllerId, DirectoryId, EndOffset, Incarnation, Node, Offset, Time,
 };
 use crate::protocol::Protocol;
+use crate::quorum::tests::disk::MemoryDisk;
 use crate::wire::{
     Body, BrokerHeartbeatRequest, BrokerRegistrationRequest, Channel, ConnectionId, CreateTopicsRequest, Envelope,
     ErrorCode, Request, Response, Voter,

@@ -3,7 +3,6 @@
 mod bench;
 mod committing;
 mod deposed;
-pub(crate) mod disk;
 mod operator;
 mod partitions;
 mod properties;

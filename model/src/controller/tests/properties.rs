@@ -9,13 +9,13 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use super::bench::{Bench, NOTHING};
-use super::disk::Death;
 use crate::config::{BrokerConfig, ControllerConfig};
 use crate::event::Event;
 use crate::machine::{Input, Machine, Stop};
 use crate::metadata::{MetadataRecord, PartitionChange, RecoveryState};
 use crate::names::{BrokerEpoch, BrokerId, ClientId, EndOffset, Incarnation, LeaderEpoch, PartitionEpoch};
 use crate::protocol::Protocol;
+use crate::quorum::tests::disk::Death;
 use crate::wire::{
     AlterPartitionItem, AlterPartitionRequest, Body, BrokerHeartbeatRequest, BrokerRegistrationRequest,
     CreateTopicsRequest, IsrMember, Request, Response,

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::disk::MemoryDisk;
 use crate::config::ControllerConfig;
-use crate::controller::tests::disk::MemoryDisk;
 use crate::event::{Event, QuorumRole};
 use crate::log::BatchId;
 use crate::machine::{Chance, Effect, Effects, Severed, Stop};
