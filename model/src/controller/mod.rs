@@ -4,6 +4,7 @@
 //! this process is active, `reign` decides on top of it, and `pending` holds each answer back until what it tells of is
 //! committed. This file must not know what is decided, nor how controllers agree.
 
+mod change;
 mod chores;
 mod operator;
 mod partitions;

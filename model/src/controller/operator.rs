@@ -1,15 +1,18 @@
-//! What an operator asks for: topics deleted and grown, leaders elected, properties altered, brokers unregistered (R92, R94,
-//! R99, C48).
+//! What an operator asks for: topics deleted and grown, replicas reassigned, leaders elected, properties altered, brokers
+//! unregistered (R86, R92, R94-R99, C48).
 //!
 //! Decisions only, from an image to records. It must not know the log, nor how long a decision takes to reach brokers.
 
 use crate::config::TopicConfig;
 use crate::metadata::{ConfigResource, Image, MetadataRecord};
-use crate::names::{BrokerId, TopicId};
+use crate::names::{BrokerId, Offset, Partition, TopicId};
 use crate::wire::{AdminRequest, AdminResponse, AlteredResource, ErrorCode};
 
 use super::partitions::Partitions;
 use super::topics::{self, Refusal};
+
+/// The property by which it is judged who is eligible.
+const MIN_ISR: &str = "min.insync.replicas";
 
 /// Decides on a request: what changes, and what to answer once that is committed.
 pub(super) fn administer(partitions: Partitions<'_>, request: &AdminRequest) -> (Vec<MetadataRecord>, AdminResponse) {
@@ -32,8 +35,12 @@ fn decide(partitions: Partitions<'_>, request: &AdminRequest) -> Result<Vec<Meta
             alter(partitions, resource, name, value.as_deref())
         }
         AdminRequest::UnregisterBroker { broker } => unregister(partitions, *broker),
-        AdminRequest::AlterPartitionReassignments { .. } => {
-            Err((ErrorCode::UnsupportedVersion, "reassignments are not modelled yet".to_owned()))
+        AdminRequest::AlterPartitionReassignments { topic: name, partition, replicas } => {
+            let partition = Partition { topic: topic(image, name)?, index: *partition };
+            match replicas {
+                Some(target) => partitions.reassign(partition, target),
+                None => partitions.cancel_reassignment(partition),
+            }
         }
     }
 }
@@ -58,14 +65,13 @@ fn alter(
     let resource = match resource {
         AlteredResource::Topic(topic_name) => {
             let id = topic(image, topic_name)?;
-            let value = value.unwrap_or_default();
-            let pairs = [(name.to_owned(), value.to_owned())];
             let known = TopicConfig::broker_property(name).is_some();
             if !known {
                 return Err((ErrorCode::InvalidConfig, format!("topics have no property {name}")));
             }
-            if !value.is_empty() {
-                TopicConfig::from_pairs(&pairs).map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
+            if let Some(value) = value {
+                TopicConfig::from_pairs(&[(name.to_owned(), value.to_owned())])
+                    .map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
             }
             ConfigResource::Topic(id)
         }
@@ -76,12 +82,25 @@ fn alter(
         let mut tried = partitions.defaults.clone();
         tried.set(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault.to_string()))?;
     }
+    let mut records = Vec::new();
+    if name == MIN_ISR && partitions.protocol.candidates.has_elr() {
+        match resource {
+            ConfigResource::Topic(id) => records.extend(partitions.without_eligible(Some(id))),
+            ConfigResource::Cluster => records.extend(partitions.without_eligible(None)),
+            ConfigResource::Broker(_) => {
+                let why = format!("with eligible leader replicas {MIN_ISR} is the same on all brokers");
+                return Err((ErrorCode::InvalidConfig, why));
+            }
+        }
+    }
     let value = value.map(str::to_owned);
-    let mut records = vec![MetadataRecord::Config { resource, name: name.to_owned(), value: value.clone() }];
+    records.push(MetadataRecord::Config { resource, name: name.to_owned(), value: value.clone() });
     // R94: whoever would rather lose records than be unavailable does not wait for the next look.
     if name == "unclean.leader.election.enable" && value.as_deref() == Some("true") {
         let mut after = image.clone();
-        after.apply(image.end.next(), &records[0]);
+        for (place, record) in (image.end.next().0..).zip(&records) {
+            after.apply(Offset(place), record);
+        }
         let defaults = after.broker_config(None, partitions.defaults);
         let partitions = Partitions { image: &after, defaults: &defaults, ..partitions };
         records.extend(partitions.elect_uncleanly(usize::MAX));

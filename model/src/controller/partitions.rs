@@ -1,4 +1,5 @@
-//! Who leads, and who is in sync: every change of a partition is made here (R71-R79, R92-R94).
+//! Who leads, and who is in sync: every decision to change a partition is taken here, and made by `change` (R71-R74, R90,
+//! R92-R98).
 //!
 //! Decisions only: from an image to the records that change it. It must not know the log in which they are written, who
 //! asked, or what time it is; and who may lead, or which proposal is stale, is `protocol/`'s to say.
@@ -8,10 +9,13 @@ use std::collections::BTreeSet;
 use crate::config::BrokerConfig;
 use crate::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use crate::names::{BrokerId, Partition, TopicId};
-use crate::protocol::{Elected, Protocol};
+use crate::protocol::Protocol;
 use crate::wire::{
     AlterPartitionItem, AlterPartitionRequest, AlterPartitionResult, ErrorCode, IsrMember, PartitionChangeAccepted,
 };
+
+use super::change::{Change, Choice};
+use super::topics::Refusal;
 
 /// All partitions, and by what they are judged.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +44,7 @@ impl Partitions<'_> {
     }
 
     /// What follows when the broker is fenced, replaced or shut down: it leaves every ISR, and leads nothing any more.
-    /// The last member of an ISR stays in it, and then nobody leads (R92, R93).
+    /// Without eligible leader replicas the last member of an ISR stays in it, and then nobody leads (R92, R93).
     pub(super) fn without(&self, broker: BrokerId) -> Vec<MetadataRecord> {
         let acceptable = |candidate| candidate != broker && self.image.is_active(candidate);
         let in_sync = self.image.partitions.values().filter(|registration| registration.isr.contains(&broker));
@@ -51,6 +55,91 @@ impl Partitions<'_> {
                 change.build()
             })
             .collect()
+    }
+
+    /// What follows when the broker returns and cannot tell of an orderly stop: what its disk held may be lost, so it is
+    /// neither in sync nor eligible anywhere (R87, R90).
+    pub(super) fn without_trusting(&self, broker: BrokerId) -> Vec<MetadataRecord> {
+        let acceptable = |candidate| candidate != broker && self.image.is_active(candidate);
+        let holds_seat = |before: &&PartitionRegistration| before.isr.contains(&broker) || before.elr.contains(&broker);
+        let seats = self.image.partitions.values().filter(holds_seat);
+        seats
+            .filter_map(|before| {
+                let mut change = Change { distrusted: Some(broker), ..self.change(before, &acceptable) };
+                change.isr.retain(|&member| member != broker);
+                change.build()
+            })
+            .collect()
+    }
+
+    /// What follows when `min.insync.replicas` is about to be altered for a topic, or for all that do not say: that nothing
+    /// could be committed without them was judged by the old value, so nobody is eligible any more (R86). Kafka has a
+    /// record of its own for that, which leaves the partition epochs; here they rise.
+    pub(super) fn without_eligible(&self, topic: Option<TopicId>) -> Vec<MetadataRecord> {
+        let concerned = |before: &&PartitionRegistration| topic.is_none_or(|topic| before.partition.topic == topic);
+        let partitions = self.image.partitions.values().filter(concerned);
+        let eligible = partitions.filter(|before| !before.elr.is_empty() || !before.last_known_elr.is_empty());
+        let none = |before: &PartitionRegistration| {
+            MetadataRecord::PartitionChange(PartitionChange {
+                elr: Some(Vec::new()),
+                last_known_elr: Some(Vec::new()),
+                ..PartitionChange::of(before.partition)
+            })
+        };
+        eligible.map(none).collect()
+    }
+
+    /// Begins a reassignment to these replicas, the preferred leader first, or replaces the one under way (R95, R97).
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION` or `INVALID_REPLICA_ASSIGNMENT`, with a sentence for people.
+    pub(super) fn reassign(&self, partition: Partition, target: &[BrokerId]) -> Result<Vec<MetadataRecord>, Refusal> {
+        let before = self.known(partition)?;
+        let refused = |why: String| Err((ErrorCode::InvalidReplicaAssignment, why));
+        if target.is_empty() {
+            return refused(format!("{partition} needs at least 1 replica"));
+        }
+        if target.iter().collect::<BTreeSet<_>>().len() != target.len() {
+            return refused(format!("a broker is named twice among the replicas of {partition}"));
+        }
+        if let Some(unknown) = target.iter().find(|broker| !self.image.brokers.contains_key(broker)) {
+            return refused(format!("{unknown} is not registered"));
+        }
+        let without = |list: &[BrokerId], others: &[BrokerId]| -> Vec<BrokerId> {
+            list.iter().copied().filter(|broker| !others.contains(broker)).collect()
+        };
+        let removing = without(&before.replicas, target);
+        let acceptable = |candidate| self.image.is_active(candidate);
+        let change = Change {
+            adding: without(target, &before.replicas),
+            replicas: target.iter().chain(&removing).copied().collect(),
+            removing,
+            ..self.change(before, &acceptable)
+        };
+        Ok(change.build().into_iter().collect())
+    }
+
+    /// Takes the reassignment under way back (R97).
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, `NO_REASSIGNMENT_IN_PROGRESS`, or `INVALID_REPLICA_ASSIGNMENT` if none of the replicas
+    /// that would stay is in sync, and the topic allows no unclean election; with a sentence for people.
+    pub(super) fn cancel_reassignment(&self, partition: Partition) -> Result<Vec<MetadataRecord>, Refusal> {
+        let before = self.known(partition)?;
+        if before.adding.is_empty() && before.removing.is_empty() {
+            let why = format!("{partition} is not being reassigned");
+            return Err((ErrorCode::NoReassignmentInProgress, why));
+        }
+        let acceptable = |candidate| self.image.is_active(candidate);
+        let mut change = self.change(before, &acceptable);
+        change.replicas.retain(|replica| !before.adding.contains(replica));
+        change.isr.retain(|member| !before.adding.contains(member));
+        (change.adding, change.removing) = (Vec::new(), Vec::new());
+        if change.isr.is_empty() && !before.isr.is_empty() && !self.allows_unclean_election(partition) {
+            let why = format!("none of the replicas that {partition} would be left with is in sync");
+            return Err((ErrorCode::InvalidReplicaAssignment, why));
+        }
+        Ok(change.build().into_iter().collect())
     }
 
     /// What follows when the broker is unfenced: partitions without a leader try again (R92).
@@ -91,11 +180,9 @@ impl Partitions<'_> {
         topic: TopicId,
         index: u32,
         unclean: bool,
-    ) -> Result<Vec<MetadataRecord>, (ErrorCode, String)> {
+    ) -> Result<Vec<MetadataRecord>, Refusal> {
         let partition = Partition { topic, index };
-        let Some(before) = self.image.partitions.get(&partition) else {
-            return Err((ErrorCode::UnknownTopicOrPartition, format!("there is no partition {partition}")));
-        };
+        let before = self.known(partition)?;
         let preferred = before.replicas.first().copied();
         let is_needed = if unclean { before.leader.is_none() } else { before.leader != preferred };
         if !is_needed {
@@ -221,84 +308,28 @@ impl Partitions<'_> {
         topic.is_some_and(|topic| topic.config.effective(self.defaults).unclean_leader_election_enable)
     }
 
+    fn known(&self, partition: Partition) -> Result<&PartitionRegistration, Refusal> {
+        let unknown = || (ErrorCode::UnknownTopicOrPartition, format!("there is no partition {partition}"));
+        self.image.partitions.get(&partition).ok_or_else(unknown)
+    }
+
     /// A change that changes nothing yet but the leader, should the present one not be acceptable.
     fn change<'b>(&self, before: &'b PartitionRegistration, acceptable: &'b dyn Fn(BrokerId) -> bool) -> Change<'b> {
-        let unclean_allowed = self.allows_unclean_election(before.partition);
+        let topic = self.image.topics.get(&before.partition.topic);
+        let config = topic.map(|topic| topic.config.effective(self.defaults));
+        let unclean_allowed = config.as_ref().is_some_and(|config| config.unclean_leader_election_enable);
         Change {
             before,
             acceptable,
             protocol: self.protocol,
+            min_insync_replicas: config.map_or(1, |config| config.min_insync_replicas),
             isr: before.isr.clone(),
+            distrusted: None,
+            replicas: before.replicas.clone(),
+            adding: before.adding.clone(),
+            removing: before.removing.clone(),
             recovery_state: before.recovery_state,
             choice: if unclean_allowed { Choice::OnlineOrUnclean } else { Choice::Online },
         }
-    }
-}
-
-/// A change of one partition in the making. Nothing else makes one (R75).
-struct Change<'a> {
-    before: &'a PartitionRegistration,
-    /// Whether a replica could serve at all (R74).
-    acceptable: &'a dyn Fn(BrokerId) -> bool,
-    protocol: Protocol,
-    /// The ISR to come; empty if its last member is to leave.
-    isr: Vec<BrokerId>,
-    recovery_state: RecoveryState,
-    choice: Choice,
-}
-
-/// How a leader is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Choice {
-    /// The present one if possible, else another one that is in sync (R77).
-    Online,
-    /// The same, else one that is not in sync.
-    OnlineOrUnclean,
-    /// The preferred one if possible, else as [`Choice::Online`] (R78).
-    Preferred,
-}
-
-impl Change<'_> {
-    /// The record that makes the change; `None` if there is nothing to change (R75).
-    fn build(mut self) -> Option<MetadataRecord> {
-        let elected = self.elect();
-        let leader = elected.map(|elected| elected.leader);
-        let leader_changes = leader != self.before.leader;
-        if let Some(Elected { leader, unclean: true }) = elected
-            && leader_changes
-        {
-            // Whoever else was in sync may know more than the leader from now on (R79).
-            self.isr = vec![leader];
-            self.recovery_state = RecoveryState::Recovering;
-        }
-        // Without eligible leader replicas an ISR is never empty: its last member is the only one that is known to have
-        // all that was committed (step 6, R83).
-        let isr_changes = !self.isr.is_empty() && self.isr != self.before.isr;
-        let recovery_changes = self.recovery_state != self.before.recovery_state;
-        (leader_changes || isr_changes || recovery_changes).then(|| {
-            MetadataRecord::PartitionChange(PartitionChange {
-                leader: leader_changes.then_some(leader),
-                isr: isr_changes.then_some(self.isr),
-                recovery_state: recovery_changes.then_some(self.recovery_state),
-                ..PartitionChange::of(self.before.partition)
-            })
-        })
-    }
-
-    fn elect(&self) -> Option<Elected> {
-        let (present, preferred) = (self.before.leader, self.before.replicas.first().copied());
-        match self.choice {
-            Choice::Online => self.elect_favouring(present, false),
-            Choice::OnlineOrUnclean => self.elect_favouring(present, true),
-            Choice::Preferred => self
-                .elect_favouring(preferred, false)
-                .filter(|elected| Some(elected.leader) == preferred && !elected.unclean)
-                .or_else(|| self.elect_favouring(present, false)),
-        }
-    }
-
-    fn elect_favouring(&self, favourite: Option<BrokerId>, unclean_allowed: bool) -> Option<Elected> {
-        let election = self.protocol.election;
-        election.elect(favourite, &self.before.replicas, &self.isr, self.acceptable, unclean_allowed)
     }
 }

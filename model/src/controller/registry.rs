@@ -89,8 +89,14 @@ impl Registry {
                 return Err(ErrorCode::DuplicateBrokerRegistration);
             }
         }
-        let loses_seats = partitions.protocol.returning.loses_seats();
-        let mut records = if loses_seats { partitions.without(id) } else { Vec::new() };
+        let protocol = partitions.protocol;
+        let mut records = if protocol.candidates.has_elr() && !stopped_in_order(partitions.image, request) {
+            partitions.without_trusting(id)
+        } else if protocol.returning.loses_seats() {
+            partitions.without(id)
+        } else {
+            Vec::new()
+        };
         let epoch = epoch_at(partitions.image.end.next().plus(records.len() as u64));
         records.push(MetadataRecord::RegisterBroker { broker: id, incarnation: request.incarnation, epoch });
         self.contacts.insert(id, Contact { at: now, applied: EndOffset::ZERO, relieved: None });
@@ -224,6 +230,13 @@ fn registration_change(
     in_controlled_shutdown: bool,
 ) -> MetadataRecord {
     MetadataRecord::BrokerRegistrationChange { broker: id, epoch: broker.epoch, fenced, in_controlled_shutdown }
+}
+
+/// R89: whether the process before this one was the one that was registered last, and stopped in an orderly way. A crash that
+/// lost nothing cannot be told from one that did.
+fn stopped_in_order(image: &Image, request: &BrokerRegistrationRequest) -> bool {
+    let last = image.brokers.get(&request.broker).map(|registered| registered.epoch);
+    last.is_some() && request.previous_broker_epoch == last
 }
 
 /// The broker epoch that a register record at this place gives (C38).

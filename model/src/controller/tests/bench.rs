@@ -204,8 +204,18 @@ impl Bench {
 
     /// Registers a process.
     pub(super) fn register(&mut self, id: u32, incarnation: u64) -> BrokerRegistrationResponse {
+        self.register_after(id, incarnation, None)
+    }
+
+    /// Registers a process that found this epoch in the clean-shutdown marker (R89).
+    pub(super) fn register_after(
+        &mut self,
+        id: u32,
+        incarnation: u64,
+        previous_broker_epoch: Option<BrokerEpoch>,
+    ) -> BrokerRegistrationResponse {
         let (broker, incarnation) = (BrokerId(id), Incarnation(incarnation));
-        let request = BrokerRegistrationRequest { broker, incarnation, previous_broker_epoch: None };
+        let request = BrokerRegistrationRequest { broker, incarnation, previous_broker_epoch };
         match self.ask_over(1, broker.into(), Request::BrokerRegistration(request)) {
             Some(Response::BrokerRegistration(response)) => response,
             other => panic!("{other:?}"),
@@ -346,7 +356,12 @@ pub(super) fn topic(name: &str, partitions: u32, replication_factor: u16) -> New
 /// R83, R127 and R128, and W4 and W14 of the checkers.
 fn makes_sense(before: &Image, after: &Image, protocol: Protocol) {
     for (partition, now) in &after.partitions {
-        assert!(!now.isr.is_empty(), "{partition}: the ISR is empty (R83)");
+        let has_elr = protocol.candidates.has_elr();
+        assert!(has_elr || !now.isr.is_empty(), "{partition}: the ISR is empty (R83)");
+        assert!(
+            now.elr.iter().all(|member| has_elr && now.replicas.contains(member) && !now.isr.contains(member)),
+            "{partition}: eligible beside the replicas, or beyond them (R83): {now:?}"
+        );
         assert!(
             now.isr.iter().all(|member| now.replicas.contains(member)),
             "{partition}: ISR beyond the replicas (R83)"

@@ -3,8 +3,10 @@
 mod bench;
 mod committing;
 mod deposed;
+mod eligible;
 mod operator;
 mod partitions;
 mod properties;
+mod reassigning;
 mod registry;
 mod topics;

@@ -6,7 +6,7 @@ use crate::names::{BrokerId, ClientId};
 use crate::wire::{AdminRequest, AdminResponse, AlteredResource, ErrorCode, Request, Response};
 
 impl Bench {
-    fn administer(&mut self, request: AdminRequest) -> AdminResponse {
+    pub(super) fn administer(&mut self, request: AdminRequest) -> AdminResponse {
         match self.ask_over(2, ClientId(0).into(), Request::Administer(request)) {
             Some(Response::Administer(response)) => response,
             other => panic!("{other:?}"),
