@@ -79,8 +79,15 @@ fn registration_is_sound(shared: &Replicas, place: usize, verdicts: &mut Verdict
     let Some(now) = shared.partitions[place].registration.as_ref() else { return };
     let repeated = now.isr.iter().enumerate().any(|(at, member)| now.isr[..at].contains(member));
     let stranger = now.isr.iter().any(|member| !now.replicas.contains(member));
-    verdicts.demand(Guarantee::InSyncSet, !now.isr.is_empty() && !repeated && !stranger, "isr-malformed", || {
+    // R83: with eligible leader replicas the set may be empty, while nobody leads.
+    let known_instead = now.leader.is_none() && !(now.elr.is_empty() && now.last_known_elr.is_empty());
+    let empty = now.isr.is_empty() && !known_instead;
+    verdicts.demand(Guarantee::InSyncSet, !empty && !repeated && !stranger, "isr-malformed", || {
         format!("the ISR of {} is {:?} out of {:?}", now.partition, now.isr, now.replicas)
+    });
+    let is_eligible = |broker: &BrokerId| now.replicas.contains(broker) && !now.isr.contains(broker);
+    verdicts.demand(Guarantee::InSyncSet, now.elr.iter().all(is_eligible), "elr-malformed", || {
+        format!("the ELR of {} is {:?} beside the ISR {:?} out of {:?}", now.partition, now.elr, now.isr, now.replicas)
     });
     if let Some(leader) = now.leader {
         verdicts.demand(Guarantee::InSyncSet, now.isr.contains(&leader), "leader-not-in-isr", || {

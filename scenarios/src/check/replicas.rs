@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use model::log::BatchId;
-use model::metadata::{BrokerRegistration, MetadataRecord, PartitionRegistration};
+use model::metadata::{BrokerRegistration, MetadataRecord, PartitionChange, PartitionRegistration};
 use model::names::{BrokerEpoch, BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
 use sim::fact::{Ending, Moment};
 use sim::fault::Fault;
@@ -337,8 +337,13 @@ impl Replicas {
                 if let Some(registration) = view.registration.as_mut() {
                     registration.merge(change);
                 }
+                if let (Some(before), Some(replicas)) = (&turn.before, &change.replicas) {
+                    let gone = before.replicas.iter().filter(|replica| !replicas.contains(replica));
+                    gone.for_each(|&broker| view.let_go(broker));
+                }
                 if let Some(leader) = change.leader {
-                    view.elected(leader, turn.before.as_ref().map_or(&[], |before| &before.isr));
+                    let electorate = turn.before.as_ref().map_or_else(Vec::new, |before| electorate(before, change));
+                    view.elected(leader, &electorate);
                 }
             }
             // Judged together with what brokers make of them, which is to come.
@@ -364,6 +369,24 @@ impl Replicas {
     }
 }
 
+/// Who may be elected by this change: whoever was in sync, whom a leader has just brought in, those that were eligible when
+/// nobody is in sync any more, and the last leader known when there are none of those either (R79, R82, R95).
+fn electorate(before: &PartitionRegistration, change: &PartitionChange) -> Vec<BrokerId> {
+    let mut electorate = before.isr.clone();
+    // An election out of the eligible shows as an ISR of one that was eligible before.
+    if matches!(change.isr.as_deref(), Some([only]) if before.elr.contains(only)) {
+        electorate.extend(&before.elr);
+    }
+    if before.isr.is_empty() && before.elr.is_empty() {
+        electorate.extend(&before.last_known_elr);
+    }
+    // Only a reassignment that ends lets a newcomer lead at once: without it who has just joined leaves the leader as it is.
+    if change.replicas.is_some() {
+        electorate.extend(change.isr.iter().flatten().filter(|member| !before.isr.contains(member)));
+    }
+    electorate
+}
+
 /// What may have happened to a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wound {
@@ -387,6 +410,13 @@ impl PartitionView {
             taken_up: false,
         };
         self.registration = Some(registration.clone());
+    }
+
+    /// It is no replica any more, and deletes its log once it hears of that (R98).
+    fn let_go(&mut self, broker: BrokerId) {
+        let replica = self.replica(broker);
+        replica.wound(EndOffset::ZERO, false);
+        replica.left.wiped = true;
     }
 
     fn elected(&mut self, leader: Option<BrokerId>, electorate: &[BrokerId]) {

@@ -3,6 +3,7 @@
 mod acks;
 mod determinism;
 mod durability;
+mod eligible;
 mod isr;
 mod kip_101;
 mod leadership;
@@ -10,6 +11,7 @@ mod order;
 mod planted;
 mod power;
 mod quorum;
+mod reassigning;
 mod recommended;
 mod rolling;
 mod storage;

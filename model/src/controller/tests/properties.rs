@@ -191,8 +191,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_image_always_makes_sense_and_survives(story in happenings()) {
-        let mut bench = Bench::of(ControllerConfig::default(), BrokerConfig::default(), Protocol::LATEST);
+    fn the_image_always_makes_sense_and_survives(story in happenings(), minimum in 1u32..=3, has_elr: bool) {
+        let protocol = if has_elr { Protocol::KAFKA_4_1 } else { Protocol::LATEST };
+        let defaults = BrokerConfig { min_insync_replicas: minimum, ..BrokerConfig::default() };
+        let mut bench = Bench::of(ControllerConfig::default(), defaults, protocol);
         let (mut topics, mut power) = (0, None);
         for happening in &story {
             if let Happening::Die { power: with, .. } = happening {

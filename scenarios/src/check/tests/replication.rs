@@ -2,7 +2,7 @@
 
 use model::event::Event;
 use model::metadata::{MetadataRecord, PartitionChange};
-use model::names::{BrokerEpoch, ControllerId, DirectoryId, EndOffset, LeaderEpoch, PartitionEpoch};
+use model::names::{BrokerEpoch, BrokerId, ControllerId, DirectoryId, EndOffset, LeaderEpoch, PartitionEpoch};
 use model::wire::Voter;
 use sim::fact::{Chapter, Ending, What};
 use sim::fault::Fault;
@@ -150,6 +150,28 @@ fn in_sync_set_the_leader_is_in_it() {
     let mut play = Play::new();
     play.change_isr(&[]);
     play.breaks("in-sync-set/isr-malformed");
+}
+
+#[test]
+fn in_sync_set_the_eligible_are_replicas_that_are_not_in_sync() {
+    let change = |isr: &[BrokerId], elr: &[BrokerId], leader: Option<BrokerId>| PartitionChange {
+        leader: Some(leader),
+        isr: Some(isr.to_vec()),
+        elr: Some(elr.to_vec()),
+        ..PartitionChange::of(P)
+    };
+    let mut play = Play::new();
+    play.commit(MetadataRecord::PartitionChange(change(&[B1], &[B2], Some(B1))));
+    play.commit(MetadataRecord::PartitionChange(change(&[], &[B1, B2], None)));
+    play.holds();
+    let mut stranger = play.clone();
+    stranger.commit(MetadataRecord::PartitionChange(change(&[B2], &[B2, B1], Some(B2))));
+    stranger.breaks("in-sync-set/elr-malformed");
+    let mut by_other = play.clone();
+    by_other.commit(MetadataRecord::PartitionChange(change(&[B3], &[], Some(B3))));
+    by_other.breaks("leader-completeness/unclean-election");
+    play.commit(MetadataRecord::PartitionChange(change(&[B2], &[B1], Some(B2))));
+    play.holds();
 }
 
 #[test]
