@@ -129,6 +129,12 @@ pub const ALL: &[Scenario] = &[
         sketch: quorum,
     },
     Scenario {
+        name: "eligible",
+        sentence: "Eligible leader replicas (KIP-966): who left a set that was too small may lead; every kind of storm, crashes most.",
+        canary: false,
+        sketch: eligible,
+    },
+    Scenario {
         name: "storage",
         sentence: "Small logs that are rolled, deleted and compacted, checkpoints every 2 s, DeleteRecords; power cuts, crashes, bad disks.",
         canary: false,

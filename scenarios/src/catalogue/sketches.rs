@@ -121,6 +121,23 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
     }
 }
 
+/// The same with eligible leader replicas: who stops uncleanly leaves every set, and who left a set that was too small may
+/// lead. Every third fleet of producers gives up before a set has grown again.
+pub(super) fn eligible(dice: Dice) -> Sketch {
+    let mut cluster = recommended().controllers(3).protocol(Protocol::KAFKA_4_1);
+    if dice.seed() % 3 == 0 {
+        cluster = Clients::hasty(dice).told(cluster);
+    }
+    let mut families = Family::ALL.to_vec();
+    families.extend([Family::Crashes; 4]);
+    Sketch {
+        cluster,
+        storm: Weather::Drawn(Intensity::of(12, MINUTE, &families)),
+        load: Load::default(),
+        length: MINUTE,
+    }
+}
+
 pub(super) fn with_acks(acks: Acks) -> Sketch {
     let mut sketch = reference(&[Family::Crashes, Family::Partitions, Family::Pauses]);
     sketch.cluster = sketch.cluster.acks(acks);

@@ -96,7 +96,7 @@ fn registration_is_sound(shared: &Replicas, place: usize, verdicts: &mut Verdict
     }
     let election = &shared.partitions[place].election;
     if election.unclean && !election.taken_up && election.epoch == now.leader_epoch {
-        let allowed = shared.partitions[place].promise.unclean_election;
+        let allowed = shared.partitions[place].promise.unclean_election || election.by_last_known;
         verdicts.demand(Guarantee::LeaderCompleteness, allowed, "unclean-election", || {
             format!(
                 "{:?} was elected for {} out of the ISR {:?}, and the topic allows no unclean election",

@@ -55,6 +55,8 @@ pub(crate) struct ElectionView {
     pub electorate: Vec<BrokerId>,
     /// Whether the winner was not in it, or that of an earlier election that nobody took up was not.
     pub unclean: bool,
+    /// Whether the winner was the last leader known, when nobody was in sync or eligible any more: unclean, and allowed (R82).
+    pub by_last_known: bool,
     /// Whether the winner was heard to lead.
     pub taken_up: bool,
 }

@@ -341,9 +341,10 @@ impl Replicas {
                     let gone = before.replicas.iter().filter(|replica| !replicas.contains(replica));
                     gone.for_each(|&broker| view.let_go(broker));
                 }
-                if let Some(leader) = change.leader {
-                    let electorate = turn.before.as_ref().map_or_else(Vec::new, |before| electorate(before, change));
-                    view.elected(leader, &electorate);
+                if let (Some(leader), Some(before)) = (change.leader, &turn.before) {
+                    let by_last_known = self.nobody_else_is_known(before);
+                    let electorate = electorate(before, change, by_last_known);
+                    self.partitions[place].elected(leader, &electorate, by_last_known);
                 }
             }
             // Judged together with what brokers make of them, which is to come.
@@ -359,6 +360,16 @@ impl Replicas {
         Some(turn)
     }
 
+    /// Whether the last leader known is all there is to elect (R82). Who is eligible and not there may be found out, in the same
+    /// batch, to have stopped uncleanly; who is eligible and there would have been elected before.
+    fn nobody_else_is_known(&self, before: &PartitionRegistration) -> bool {
+        let is_there = |id: &BrokerId| {
+            let registration = self.brokers.get(id.0 as usize).and_then(|broker| broker.registration.as_ref());
+            registration.is_some_and(BrokerRegistration::is_active)
+        };
+        before.isr.is_empty() && before.last_known_elr.len() == 1 && !before.elr.iter().any(is_there)
+    }
+
     fn topic(&mut self, id: TopicId) -> usize {
         if let Some(known) = self.topics.iter().position(|topic| topic.id == id) {
             return known;
@@ -371,13 +382,13 @@ impl Replicas {
 
 /// Who may be elected by this change: whoever was in sync, whom a leader has just brought in, those that were eligible when
 /// nobody is in sync any more, and the last leader known when there are none of those either (R79, R82, R95).
-fn electorate(before: &PartitionRegistration, change: &PartitionChange) -> Vec<BrokerId> {
+fn electorate(before: &PartitionRegistration, change: &PartitionChange, by_last_known: bool) -> Vec<BrokerId> {
     let mut electorate = before.isr.clone();
     // An election out of the eligible shows as an ISR of one that was eligible before.
     if matches!(change.isr.as_deref(), Some([only]) if before.elr.contains(only)) {
         electorate.extend(&before.elr);
     }
-    if before.isr.is_empty() && before.elr.is_empty() {
+    if by_last_known {
         electorate.extend(&before.last_known_elr);
     }
     // Only a reassignment that ends lets a newcomer lead at once: without it who has just joined leaves the leader as it is.
@@ -407,6 +418,7 @@ impl PartitionView {
             epoch: registration.leader_epoch,
             electorate: registration.isr.clone(),
             unclean: false,
+            by_last_known: false,
             taken_up: false,
         };
         self.registration = Some(registration.clone());
@@ -419,17 +431,19 @@ impl PartitionView {
         replica.left.wiped = true;
     }
 
-    fn elected(&mut self, leader: Option<BrokerId>, electorate: &[BrokerId]) {
+    fn elected(&mut self, leader: Option<BrokerId>, electorate: &[BrokerId], by_last_known: bool) {
         let Some(epoch) = self.epoch() else { return };
         self.named.push((epoch, leader));
         if let Some(leader) = leader {
             // An unclean election whose winner never came to lead makes the next one as unclean, out of whatever ISR.
             let still = self.election.unclean && !self.election.taken_up;
-            let unclean = still || !electorate.contains(&leader);
+            let by_last_known = by_last_known && electorate.contains(&leader);
+            let unclean = still || by_last_known || !electorate.contains(&leader);
             if unclean {
                 self.unclean_epoch = Some(epoch);
             }
-            self.election = ElectionView { epoch, electorate: electorate.to_vec(), unclean, taken_up: false };
+            self.election =
+                ElectionView { epoch, electorate: electorate.to_vec(), unclean, by_last_known, taken_up: false };
         }
     }
 
