@@ -10,6 +10,7 @@ use scenarios::measure::Counts;
 use crate::campaign::{Conducted, Order};
 use crate::exit::Exit;
 use crate::findings::{Findings, Sum};
+use crate::matrix;
 use crate::report::{Campaign, Count, FailureRow, Figure, Program, Report, SCHEMA_VERSION, ScenarioRow, Verdict};
 
 /// What a campaign was asked to run, as far as the report says it.
@@ -63,6 +64,7 @@ pub(crate) fn report(
         inconclusive: findings.inconclusive.clone(),
         crash_points: Vec::new(),
         crash_states: Vec::new(),
+        matrix: findings.matrix.rows(),
         figures,
     };
     (report, exit)
@@ -105,6 +107,7 @@ fn verdict(conducted: &Conducted) -> (Exit, Vec<String>) {
     if !vacuous.is_empty() {
         found.push((Exit::Inconclusive, format!("never put to the test, though in scope: {}", vacuous.join(", "))));
     }
+    found.extend(matrix::reasons(&findings.matrix.rows()));
     // Those were pushed in order of weight, but for a comparison that was cut short.
     found.sort_by_key(|(exit, _)| weight(*exit));
     match found.first() {

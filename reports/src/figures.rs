@@ -13,6 +13,8 @@ use crate::bars::{self, Bar, Pair};
 use crate::campaign::Order;
 use crate::chart::{self, Cell, Curve, Edge, grouped};
 use crate::findings::Findings;
+use crate::heatmap::heatmap;
+use crate::matrix::MatrixRow;
 use crate::report::Figure;
 use crate::struck::{self, CrashPoints, CrashStates, Outcomes, StateRow};
 use crate::telling;
@@ -102,6 +104,10 @@ pub(crate) fn of_crash_states(states: &CrashStates) -> Vec<Figure> {
 pub(crate) fn figures(order: &Order, findings: &Findings) -> Vec<Figure> {
     let mut figures = vec![commit_latency(findings), cliff(findings), unavailability(findings)];
     figures.extend(timeline(order));
+    let matrix = findings.matrix.rows();
+    if !matrix.is_empty() {
+        figures.insert(0, durability_table(&matrix));
+    }
     figures
 }
 
@@ -137,6 +143,17 @@ fn cliff(findings: &Findings) -> Figure {
                   Up to N-1 nothing may be lost; at N the loss is certain, and promised away by nobody."
             .to_owned(),
         svg: chart::cliff("The N-1 cliff: loss against brokers destroyed", &edges),
+    }
+}
+
+fn durability_table(rows: &[MatrixRow]) -> Figure {
+    Figure {
+        file: "figures/matrix.svg".to_owned(),
+        caption: "The durability table: for acks, replication factor, min.insync.replicas, kind of election and fault, how \
+                  many runs lost a record that a producer knew to be acknowledged. Each cell is struck in the worst way that \
+                  its settings allow: mostly when the in-sync set is as small as they let it become."
+            .to_owned(),
+        svg: heatmap(rows),
     }
 }
 

@@ -11,6 +11,7 @@ use scenarios::measure::Measures;
 use scenarios::{Guarantee, Outcome, Plan, Verdict};
 
 use crate::ledger::Ledger;
+use crate::matrix::MatrixTally;
 use crate::report::{InconclusiveRow, Losses};
 use crate::scope::in_scope;
 
@@ -77,6 +78,8 @@ pub(crate) struct Findings {
     pub(crate) inconclusive: Vec<InconclusiveRow>,
     /// Runs in which brokers were destroyed, by replication factor and number destroyed: all, and those with a loss.
     pub(crate) cliff: BTreeMap<(u32, u32), (u64, u64)>,
+    /// The durability table.
+    pub(crate) matrix: MatrixTally,
     /// The digest of each run, if digests are to be compared.
     pub(crate) digests: Option<Vec<String>>,
 }
@@ -122,6 +125,7 @@ impl Findings {
             failures: Vec::new(),
             inconclusive: Vec::new(),
             cliff: BTreeMap::new(),
+            matrix: MatrixTally::default(),
             digests: keep_digests.then(Vec::new),
         }
     }
@@ -136,6 +140,9 @@ impl Findings {
             let (runs, lossy) = self.cliff.entry((ran.replicas, destroyed)).or_default();
             *runs += 1;
             *lossy += u64::from(has_loss(&ran.outcome.lost));
+        }
+        if scenario.name == scenarios::matrix::SCENARIO {
+            self.matrix.add(ran.case.seed, &ran.outcome);
         }
         if let Some(fingerprint) = ran.outcome.fingerprint() {
             self.add_failure(fingerprint, &ran.case);

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::matrix::MatrixRow;
 use crate::struck::{CrashPoints, CrashStates};
 
 /// The version of `report.json`.
@@ -37,6 +38,9 @@ pub(crate) struct Report {
     /// Legal states of disks that were tried, if that is what was run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) crash_states: Vec<CrashStates>,
+    /// The durability table, if it was run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) matrix: Vec<MatrixRow>,
     /// The pictures.
     pub(crate) figures: Vec<Figure>,
 }
@@ -394,6 +398,7 @@ pub(crate) mod samples {
             inconclusive: vec![],
             crash_points: Vec::new(),
             crash_states: Vec::new(),
+            matrix: Vec::new(),
             figures: vec![Figure {
                 file: "figures/cliff.svg".to_owned(),
                 caption: "The cliff.".to_owned(),

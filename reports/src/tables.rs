@@ -1,7 +1,10 @@
 //! Crash points and crash states as tables, for a page and for Markdown alike. Words and numbers only.
 
+use scenarios::matrix::Stated;
+
 use crate::chart::grouped;
-use crate::report::Report;
+use crate::matrix::{MatrixRow, Shown};
+use crate::report::{Report, percent};
 use crate::struck::{CrashPoints, CrashStates, Outcomes, Share};
 
 /// A table: what was tried, kind by kind.
@@ -19,7 +22,9 @@ pub(crate) struct Table {
 
 /// The tables of a report.
 pub(crate) fn tables(report: &Report) -> Vec<Table> {
-    report.crash_points.iter().map(of_points).chain(report.crash_states.iter().map(of_states)).collect()
+    let struck = report.crash_points.iter().map(of_points).chain(report.crash_states.iter().map(of_states));
+    let matrix = (!report.matrix.is_empty()).then(|| of_matrix(&report.matrix));
+    struck.chain(matrix).collect()
 }
 
 fn of_points(points: &CrashPoints) -> Table {
@@ -75,6 +80,30 @@ fn of_states(states: &CrashStates) -> Table {
         ],
         head: [&["kind", "boundaries", "of", "states tried", "legal", "distinct"][..], &OUTCOMES[..]].concat(),
         rows: states.kinds.iter().map(row).collect(),
+    }
+}
+
+fn of_matrix(rows: &[MatrixRow]) -> Table {
+    let row = |row: &MatrixRow| {
+        let lost = format!("{} of {}", grouped(row.lost), grouped(row.acknowledged));
+        let bounds = format!("{} to {}", percent(row.lower_bound_95), percent(row.upper_bound_95));
+        let stated = match row.stated {
+            Stated::Zero => "none",
+            Stated::NonZero => "some",
+            Stated::Open => "open",
+        };
+        vec![row.name(), stated.to_owned(), row.share(), bounds, lost]
+    };
+    let as_stated = rows.iter().filter(|row| row.shown == Shown::AsStated).count();
+    Table {
+        title: "Durability table".to_owned(),
+        sentences: vec![
+            "Whether records are lost that a producer knew to be acknowledged; by acks=0, all that were sent count."
+                .to_owned(),
+            format!("{as_stated} of {} cells came out as stated.", rows.len()),
+        ],
+        head: vec!["cell", "losses stated", "runs with a loss", "share of runs (95 %)", "records lost"],
+        rows: rows.iter().map(row).collect(),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod guarantee;
 pub mod judge;
 pub mod known_bugs;
 pub mod load;
+pub mod matrix;
 pub mod measure;
 pub mod promise;
 pub mod run;

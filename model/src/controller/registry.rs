@@ -90,13 +90,14 @@ impl Registry {
             }
         }
         let protocol = partitions.protocol;
-        let mut records = if protocol.candidates.has_elr() && !stopped_in_order(partitions.image, request) {
-            partitions.without_trusting(id)
-        } else if protocol.returning.loses_seats() {
-            partitions.without(id)
-        } else {
-            Vec::new()
-        };
+        let mut records =
+            if protocol.candidates.distrusts_unclean_stops() && !stopped_in_order(partitions.image, request) {
+                partitions.without_trusting(id)
+            } else if protocol.returning.loses_seats() {
+                partitions.without(id)
+            } else {
+                Vec::new()
+            };
         let epoch = epoch_at(partitions.image.end.next().plus(records.len() as u64));
         records.push(MetadataRecord::RegisterBroker { broker: id, incarnation: request.incarnation, epoch });
         self.contacts.insert(id, Contact { at: now, applied: EndOffset::ZERO, relieved: None });

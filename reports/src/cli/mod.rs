@@ -4,6 +4,7 @@
 //! take is here.
 
 mod campaign;
+mod matrix;
 mod points;
 mod replay;
 mod states;
@@ -20,6 +21,7 @@ use model::config::{ConfigError, Properties, Settings};
 use scenarios::catalogue::{self, Scenario};
 
 use self::campaign::RunArguments;
+use self::matrix::MatrixArguments;
 pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
 use self::replay::ReplayArguments;
@@ -79,6 +81,8 @@ enum Command {
     CrashPoints(PointsArguments),
     /// At each sync of a scenario try every legal state in which a power cut may leave the disk.
     CrashStates(StatesArguments),
+    /// Run every cell of the durability table: acks, min.insync.replicas, replication factor, elections and faults.
+    Matrix(MatrixArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -102,6 +106,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::Replay(arguments)) => replay::replay(arguments),
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::CrashStates(arguments)) => states::states(arguments),
+        Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),
     }

@@ -9,6 +9,7 @@ use model::config::{Acks, ConfigError};
 use sim::dice::Dice;
 
 use self::sketches::*;
+use crate::matrix;
 use crate::run::Plan;
 use crate::storm::{Family, Storm};
 
@@ -156,16 +157,30 @@ static SMALL_LOGS: Scenario = Scenario {
     sketch: small_logs,
 };
 
+/// The durability table: a run shows something about one cell only, so it stands beside all other scenarios.
+static MATRIX: Scenario = Scenario {
+    name: matrix::SCENARIO,
+    sentence: "The durability table: acks, min.insync.replicas, replication factor, elections and faults, a cell for each seed.",
+    canary: false,
+    sketch: cell_of_the_matrix,
+};
+
 /// The scenario of that name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static Scenario> {
-    ALL.iter().chain([&SMALL_LOGS]).find(|scenario| scenario.name == name)
+    ALL.iter().chain([&SMALL_LOGS, &MATRIX]).find(|scenario| scenario.name == name)
 }
 
 /// The scenario whose disk calls are struck if nobody names one.
 #[must_use]
 pub fn for_crash_points() -> &'static Scenario {
     &SMALL_LOGS
+}
+
+/// The scenario whose seeds go through the durability table, see [`matrix::Cell::of_seed`].
+#[must_use]
+pub fn for_the_matrix() -> &'static Scenario {
+    &MATRIX
 }
 
 impl Scenario {

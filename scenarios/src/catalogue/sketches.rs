@@ -13,6 +13,7 @@ use sim::fault::{Fault, Sight, Strike, Target, When};
 
 use super::clients::Clients;
 use crate::load::Load;
+use crate::matrix::Cell;
 use crate::storm::{Family, Intensity, Storm};
 
 /// A plan without its frame.
@@ -125,7 +126,7 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
 /// lead. Every third fleet of producers gives up before a set has grown again.
 pub(super) fn eligible(dice: Dice) -> Sketch {
     let mut cluster = recommended().controllers(3).protocol(Protocol::KAFKA_4_1);
-    if dice.seed() % 3 == 0 {
+    if dice.seed().is_multiple_of(3) {
         cluster = Clients::hasty(dice).told(cluster);
     }
     let mut families = Family::ALL.to_vec();
@@ -135,6 +136,17 @@ pub(super) fn eligible(dice: Dice) -> Sketch {
         storm: Weather::Drawn(Intensity::of(12, MINUTE, &families)),
         load: Load::default(),
         length: MINUTE,
+    }
+}
+
+/// The cell of the durability table that this seed is for.
+pub(super) fn cell_of_the_matrix(dice: Dice) -> Sketch {
+    let cell = Cell::all()[Cell::of_seed(dice.seed())];
+    Sketch {
+        cluster: cell.cluster(),
+        storm: Weather::Written(cell.storm(dice)),
+        load: Cell::load(),
+        length: Cell::length(),
     }
 }
 

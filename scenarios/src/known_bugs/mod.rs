@@ -8,8 +8,8 @@ pub mod stories;
 
 use model::config::Acks;
 use model::protocol::{
-    Acknowledgement, Admission, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling, Proposals, Protocol,
-    Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
+    Acknowledgement, Admission, Candidates, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling, Proposals,
+    Protocol, Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
 };
 use sim::cluster::Cluster;
 
@@ -48,7 +48,8 @@ impl KnownBug {
     /// The same cluster without it.
     #[must_use]
     pub fn mended(&self) -> Cluster {
-        (self.cluster)().protocol(Protocol::LATEST)
+        let elr = self.protocol.candidates.has_elr();
+        (self.cluster)().protocol(if elr { Protocol::KAFKA_4_1 } else { Protocol::LATEST })
     }
 }
 
@@ -269,6 +270,24 @@ pub const ALL: &[KnownBug] = &[
         story: a_leader_whose_epoch_nobody_shares_returns,
         breaks: Guarantee::Progress,
         seeds: 10,
+    },
+    KnownBug {
+        name: "eligible replicas, and the high watermark moves below the minimum",
+        source: "KIP-966 without R37 (B12)",
+        protocol: Protocol { watermark: Watermark::MaximalIsr, ..Protocol::KAFKA_4_1 },
+        cluster: three_min_isr_2,
+        story: the_last_one_commits_alone_and_loses_its_power,
+        breaks: Guarantee::PowerLoss,
+        seeds: 10,
+    },
+    KnownBug {
+        name: "an eligible replica is believed although it lost its power",
+        source: "KIP-966 without R90 (B13)",
+        protocol: Protocol { candidates: Candidates::EligibleWhateverWasLost, ..Protocol::KAFKA_4_1 },
+        cluster: three_min_isr_2,
+        story: an_eligible_one_loses_its_power_and_is_first_to_return,
+        breaks: Guarantee::PowerLoss,
+        seeds: 20,
     },
     KnownBug {
         name: "a retried batch is overtaken although only one may be in flight",

@@ -49,6 +49,42 @@ pub fn a_zombie_leader_returns(w: &mut World) {
     w.quiet();
 }
 
+/// Both followers are cut off while records are under way; the leader is alone, and its power goes. Who was eligible leads.
+pub fn the_last_one_commits_alone_and_loses_its_power(w: &mut World) {
+    w.produce(10);
+    let leader = w.leader();
+    let followers = w.followers();
+    w.isolate(followers[0]);
+    w.until_in_world(|w| w.isr_of(0).len() == 2);
+    w.isolate(followers[1]);
+    w.send(10);
+    w.until_in_world(|w| w.isr_of(0).len() == 1);
+    w.run_for(Duration::from_secs(1));
+    w.power_off(leader);
+    w.heal_network();
+    w.run_for(A_WHILE);
+    w.restart(leader);
+    w.quiet();
+}
+
+/// The last but one in the in-sync set loses its power, the last one is shut down in an orderly way; the first of them returns.
+pub fn an_eligible_one_loses_its_power_and_is_first_to_return(w: &mut World) {
+    w.produce(10);
+    let leader = w.leader();
+    let followers = w.followers();
+    w.crash(followers[0]);
+    w.until_in_world(|w| w.isr_of(0).len() == 2);
+    w.produce(10);
+    w.power_off(followers[1]);
+    w.until_in_world(|w| w.isr_of(0).len() == 1);
+    w.terminate(leader);
+    w.run_for(A_WHILE);
+    w.restart(followers[1]);
+    w.run_for(A_WHILE);
+    w.restart_all();
+    w.quiet();
+}
+
 /// A former leader has just cut what nobody else had, and written what the new leader has, when its power goes before
 /// any of it was synced. Its disk may give the cut records back.
 pub fn a_cut_follower_loses_its_power(w: &mut World) {

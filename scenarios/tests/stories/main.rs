@@ -3,6 +3,7 @@
 mod acks;
 mod determinism;
 mod durability;
+mod durability_table;
 mod eligible;
 mod isr;
 mod kip_101;
