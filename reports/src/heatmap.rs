@@ -94,7 +94,7 @@ fn write_legend(to: &mut String, rows: &[MatrixRow]) -> fmt::Result {
         (KEPT, "nothing lost, as stated", count(&[Shown::AsStated], KEPT)),
         (LOST, "lost, as stated", count(&[Shown::AsStated], LOST)),
         (WRONG, "lost, and may not be", count(&[Shown::LostAgainstStatement], WRONG)),
-        (OPEN, "not shown, or nothing is stated", count(&[Shown::NotShown, Shown::Open, Shown::NotRun], OPEN)),
+        (OPEN, "not shown, or nothing is stated", count(&[Shown::LossNotSeen, Shown::Open, Shown::NotRun], OPEN)),
     ];
     let mut x = 18.0;
     for (colour, name, count) in entries {
@@ -121,7 +121,7 @@ fn look(row: &MatrixRow) -> (&'static str, f64) {
         Shown::AsStated if row.lossy == 0 => (KEPT, 0.45),
         Shown::AsStated => (LOST, 0.30 + 0.60 * share),
         Shown::LostAgainstStatement => (WRONG, 1.0),
-        Shown::NotShown | Shown::Open | Shown::NotRun => (OPEN, 0.35),
+        Shown::LossNotSeen | Shown::Open | Shown::NotRun => (OPEN, 0.35),
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) enum Shown {
     /// Records were lost though none may be.
     LostAgainstStatement,
     /// No record was lost though that is possible: it was not shown.
-    NotShown,
+    LossNotSeen,
     /// Nothing is stated.
     Open,
     /// It was not run.
@@ -115,7 +115,7 @@ pub(crate) fn reasons(rows: &[MatrixRow]) -> Vec<(Exit, String)> {
             format!("{}: {} of {} runs lost acknowledged records, and none may", row.name(), row.lossy, row.runs);
         reasons.push((Exit::Violated, text));
     }
-    for row in of(Shown::NotShown) {
+    for row in of(Shown::LossNotSeen) {
         let text = format!("{}: a loss is possible, and none of {} runs showed it", row.name(), row.runs);
         reasons.push((Exit::Inconclusive, text));
     }
@@ -164,7 +164,7 @@ fn shown(stated: Stated, runs: u64, lossy: u64) -> Shown {
         (Stated::Open, _) => Shown::Open,
         (Stated::Zero, 0) | (Stated::NonZero, 1..) => Shown::AsStated,
         (Stated::Zero, 1..) => Shown::LostAgainstStatement,
-        (Stated::NonZero, 0) => Shown::NotShown,
+        (Stated::NonZero, 0) => Shown::LossNotSeen,
     }
 }
 
@@ -207,7 +207,7 @@ mod tests {
         let mut tally = MatrixTally::default();
         let seed = seed_of(Stated::NonZero, Acks::All);
         tally.add(seed, &outcome(0));
-        assert_eq!(tally.rows()[seed as usize].shown, Shown::NotShown);
+        assert_eq!(tally.rows()[seed as usize].shown, Shown::LossNotSeen);
         assert_eq!(reasons(&tally.rows())[0].0, Exit::Inconclusive);
     }
 
