@@ -150,6 +150,7 @@ fn campaign(planned: &Planned, conducted: &Conducted) -> Campaign {
         properties: planned.properties.clone(),
         counts: counts(&conducted.findings),
         losses: total.losses.clone(),
+        stuck: total.stuck.iter().map(|(&name, &count)| Count { name, count }).collect(),
     }
 }
 

@@ -103,6 +103,8 @@ pub(crate) struct Sum {
     pub(crate) measures: Measures,
     /// What was lost.
     pub(crate) losses: Losses,
+    /// Runs that ended with something that will never come to rest, within the contract, by reason.
+    pub(crate) stuck: BTreeMap<&'static str, u64>,
 }
 
 /// Failures that have the same cause, as far as one can tell.
@@ -182,6 +184,7 @@ impl Sum {
             ledger: Ledger::new(),
             measures: Measures::default(),
             losses: Losses::default(),
+            stuck: BTreeMap::new(),
         }
     }
 
@@ -205,6 +208,9 @@ impl Sum {
         self.steps += outcome.steps;
         self.measures.add(&outcome.measures);
         self.losses.add(&outcome.lost);
+        for reason in outcome.stuck.keys() {
+            *self.stuck.entry(reason).or_default() += 1;
+        }
         // A run that ended early counts as evidence for nothing.
         if matches!(verdict, Verdict::Held | Verdict::Violated) {
             self.ledger.add(&ran.scope, outcome);

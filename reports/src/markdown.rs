@@ -44,6 +44,13 @@ fn write_report(to: &mut String, report: &Report) -> fmt::Result {
     write_failures(to, &report.failures)?;
     tables(report).iter().try_for_each(|table| write_table(to, table))?;
     write_scenarios(to, report)?;
+    if !report.campaign.stuck.is_empty() {
+        writeln!(to, "## Runs that never came to rest, within the contract\n")?;
+        for stuck in &report.campaign.stuck {
+            writeln!(to, "- {}: {}", grouped(stuck.count), plain(stuck.name))?;
+        }
+        writeln!(to)?;
+    }
     if !report.inconclusive.is_empty() {
         writeln!(to, "## Runs that showed nothing\n")?;
         for row in &report.inconclusive {

@@ -212,6 +212,10 @@ fn campaign(report: &Report) -> Markup {
                 h3 { "Properties on top of every scenario's own" }
                 pre { @for (name, value) in &campaign.properties { (name) "=" (value) "\n" } }
             }
+            @if !campaign.stuck.is_empty() {
+                h3 { "Runs that never came to rest, within the contract" }
+                ul { @for stuck in &campaign.stuck { li { (grouped(stuck.count)) ": " (stuck.name) } } }
+            }
             @if !report.inconclusive.is_empty() {
                 h3 { "Runs that showed nothing" }
                 ul { @for row in &report.inconclusive { li { code { (row.scenario) } " seed " (row.seed) ": " (row.why) } } }

@@ -100,6 +100,8 @@ pub(crate) struct Campaign {
     pub(crate) counts: Vec<Count>,
     /// What was lost, within the contract or not.
     pub(crate) losses: Losses,
+    /// Runs in which something never came to rest, within the contract, by reason.
+    pub(crate) stuck: Vec<Count>,
 }
 
 /// One number, named.

@@ -1,5 +1,6 @@
 //! Outcomes for tests, without a run.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scenarios::Outcome;
@@ -12,6 +13,7 @@ pub(crate) fn outcome() -> Outcome {
         violations: Vec::new(),
         violation_count: 0,
         lost: LossSummary::default(),
+        stuck: BTreeMap::new(),
         exercised: Vec::new(),
         measures: Measures::default(),
         digest: "00".repeat(16),

@@ -46,6 +46,7 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         | Guarantee::LeaderCompleteness
         | Guarantee::InSyncSet
         | Guarantee::Epochs
+        | Guarantee::MetadataLog
         | Guarantee::HighWatermark
         | Guarantee::NothingMadeUp
         | Guarantee::Progress => true,

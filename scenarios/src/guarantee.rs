@@ -41,6 +41,8 @@ pub enum Guarantee {
     InSyncSet,
     /// Epochs never fall, and no broker is ahead of the controller (R127).
     Epochs,
+    /// The controllers' logs agree, and what they have committed stays (W22, C19).
+    MetadataLog,
     /// High watermarks keep to what is committed and do not fall in an epoch (W5, W18, R46).
     HighWatermark,
     /// What was refused for certain is never seen (H8, G1a).
@@ -72,7 +74,7 @@ type Row = (&'static str, &'static str, &'static str, &'static str);
 
 impl Guarantee {
     /// All of them, in the order of the ledger.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Durability,
         Self::NMinusOne,
         Self::PowerLoss,
@@ -89,6 +91,7 @@ impl Guarantee {
         Self::LeaderCompleteness,
         Self::InSyncSet,
         Self::Epochs,
+        Self::MetadataLog,
         Self::HighWatermark,
         Self::RefusedUnseen,
         Self::AtLeastOnce,
@@ -319,6 +322,12 @@ impl Guarantee {
                 "Leader, partition and controller epochs never fall, and no broker is ahead of the committed metadata log.",
                 "KIP-320, KIP-631; R127",
                 "the controller keeps its disk",
+            ),
+            Self::MetadataLog => (
+                "metadata-log",
+                "One controller leads in an epoch, with everything that is committed; the controllers' logs match, and no committed decision goes again.",
+                "KIP-595, KIP-631; C3, C18, C19, C22, W22",
+                "a majority of the controllers keeps its disks",
             ),
             Self::HighWatermark => (
                 "high-watermark",

@@ -12,6 +12,7 @@ use model::names::{BrokerId, ClientId, ControllerId, Node};
 use model::wire::ErrorCode;
 use sim::cluster::Cluster;
 use sim::fact::{Chapter, Fact, Moment, What};
+use sim::fault::Fault;
 use sim::world::Observer;
 
 pub use crate::check::durability::LossSummary;
@@ -29,6 +30,7 @@ use crate::check::in_sync::{self, InSync};
 use crate::check::logs::{self, Opened};
 use crate::check::order::Order;
 use crate::check::progress::{self, Progress};
+use crate::check::quorum::Quorum;
 use crate::check::reads::{self, Poll, Reads};
 use crate::check::records::Records;
 use crate::check::recovery;
@@ -49,6 +51,7 @@ pub struct Judge {
     durability: Durability,
     in_sync: InSync,
     epochs: Epochs,
+    quorum: Quorum,
     order: Order,
     reads: Reads,
     progress: Progress,
@@ -71,11 +74,19 @@ impl Observer for Judge {
             (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
             (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
             (What::Started { .. }, Some(Node::Controller(id))) => self.shared.controller_started(id),
-            (What::Stopped { how }, Some(Node::Controller(id))) => self.shared.controller_stopped(id, *how),
+            (What::Stopped { how }, Some(Node::Controller(id))) => {
+                self.shared.controller_stopped(id, *how);
+                self.quorum.stopped(id);
+            }
             (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
             (What::Struck(fault), node) => {
                 self.progress.struck(fault);
                 self.shared.struck(node, fault);
+                if let (Some(Node::Controller(id)), Fault::SyncError(_) | Fault::Wipe(_) | Fault::Rot(_)) =
+                    (node, fault)
+                {
+                    self.quorum.doubt(id);
+                }
             }
             (What::Chapter(chapter), _) => {
                 self.turn_to(fact);
@@ -103,6 +114,7 @@ impl Judge {
             durability: Durability::default(),
             in_sync: InSync::default(),
             epochs: Epochs::default(),
+            quorum: Quorum::default(),
             order: Order::default(),
             reads: Reads::default(),
             progress: Progress::default(),
@@ -137,7 +149,7 @@ impl Judge {
     /// Everything that is not at rest now; what has an excuse will never be.
     #[must_use]
     pub fn unsettled(&self) -> Vec<Unsettled> {
-        progress::unsettled(&self.shared, &self.records, self.now)
+        progress::unsettled(&self.shared, &self.quorum, &self.records, self.now)
     }
 
     /// Within what simulated time after a heal everything must have come to rest.
@@ -186,7 +198,7 @@ impl Judge {
     }
 
     fn end(&mut self) {
-        self.progress.end(&self.shared, &self.records, &mut self.verdicts);
+        self.progress.end(&self.shared, &self.quorum, &self.records, &mut self.verdicts);
         self.durability.end(&mut self.shared);
         let reads = &self.reads;
         let readable_from = |place: usize| reads.read_back_from(place);
@@ -210,6 +222,29 @@ impl Judge {
                 if let Some(turn) = turn.filter(|_| !self.shared.metadata_lost) {
                     self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
                 }
+            }
+            _ => self.quorum_noted(id, event),
+        }
+    }
+
+    /// What becomes of a controller's metadata log.
+    fn quorum_noted(&mut self, id: ControllerId, event: &Event) {
+        let Self { shared, quorum, verdicts, .. } = self;
+        match event {
+            Event::QuorumOpened { epoch, start, end, batches, .. } => {
+                quorum.opened(id, (*epoch, *start, *end), batches, verdicts);
+            }
+            Event::QuorumRole { epoch, role, .. } => quorum.role(id, *epoch, *role, verdicts),
+            Event::MetadataAppended { epoch, batch, leads } => {
+                quorum.appended(id, (*epoch, *leads), *batch, verdicts);
+            }
+            Event::MetadataSynced { upto } => quorum.synced(id, *upto),
+            Event::MetadataTruncated { end } => quorum.cut(id, *end, verdicts),
+            Event::MetadataHighWatermark { epoch, at, leads } => {
+                quorum.committed(shared, id, (*epoch, *at, *leads), verdicts);
+            }
+            Event::MetadataSnapshot { id: snapshot, fetched, log_start } => {
+                quorum.snapshot(id, (snapshot.end, *log_start), *fetched, verdicts);
             }
             _ => {}
         }

@@ -58,6 +58,8 @@ pub enum Excuse {
     UncleanElection,
     /// Every in-sync replica lost what it had not synced, or its whole disk, since it had the record (G7, G9, G11).
     NoReplicaLeft,
+    /// Its topic was deleted (R99).
+    TopicDeleted,
 }
 
 /// An election after which committed records are missing.
@@ -107,6 +109,12 @@ impl Promise {
         }
     }
 
+    /// What holds on brokers from now on where a topic says nothing else (C48). What is no property of brokers changes nothing.
+    pub fn configure_brokers(&mut self, name: &str, value: &str) {
+        // The controller has refused what cannot be, and nothing changes then.
+        let _ = self.defaults.set(name, value);
+    }
+
     /// Whether the loss of a committed record at this election is within the contract.
     #[must_use]
     pub fn excuse(&self, election: Election) -> Option<Excuse> {
@@ -121,6 +129,21 @@ impl Promise {
 }
 
 impl TopicPromise {
+    /// What can be demanded once the properties were changed: what both promise. Who hears of a change when is open, and
+    /// what was done under the old ones is not undone.
+    #[must_use]
+    pub fn or(self, now: Self) -> Self {
+        Self {
+            min_isr: self.min_isr.min(now.min_isr),
+            unclean_election: self.unclean_election || now.unclean_election,
+            ordered: self.ordered && now.ordered,
+            deletes: self.deletes || now.deletes,
+            compacts: self.compacts || now.compacts,
+            retention: shorter(self.retention, now.retention),
+            retention_bytes: shorter(self.retention_bytes, now.retention_bytes),
+        }
+    }
+
     /// Whether a replica's own retention may delete anything in a run whose clocks are right: runs are not days long.
     #[must_use]
     pub fn forgets(&self) -> bool {
@@ -135,8 +158,16 @@ impl Excuse {
     pub fn reason(self) -> &'static str {
         match self {
             Self::UncleanElection => "an unclean election, which the topic allows",
+            Self::TopicDeleted => "its topic was deleted",
             Self::NoReplicaLeft => "every in-sync replica lost its disk or what it had not synced",
         }
+    }
+}
+
+fn shorter<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -203,6 +234,22 @@ mod tests {
         assert_eq!((promised.min_isr, promised.unclean_election, promised.ordered), (2, false, false));
         let own = TopicConfig { unclean_leader_election_enable: Some(true), ..TopicConfig::default() };
         assert!(promise.topic(&own).unclean_election);
+    }
+
+    #[test]
+    fn of_properties_that_were_changed_only_what_both_promise_can_be_demanded() {
+        let promise = Promise::of(&Settings::default());
+        let with = |min_insync_replicas, retention| TopicConfig {
+            min_insync_replicas: Some(min_insync_replicas),
+            unclean_leader_election_enable: Some(min_insync_replicas == 1),
+            retention_bytes: Some(retention),
+            ..TopicConfig::default()
+        };
+        let (one, other) = (promise.topic(&with(3, Limit::None)), promise.topic(&with(1, Limit::At(700))));
+        for both in [one.or(other), other.or(one)] {
+            assert_eq!((both.min_isr, both.unclean_election, both.retention_bytes), (1, true, Some(700)));
+        }
+        assert!(!one.or(one).unclean_election);
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Outcome {
     pub violation_count: u64,
     /// Committed records that are gone, whether somebody had promised to keep them or not.
     pub lost: LossSummary,
+    /// What had not come to rest at the end, within the contract, by reason: a legitimate standstill has a name.
+    pub stuck: BTreeMap<&'static str, u64>,
     /// How often the premise of each guarantee was exercised.
     pub exercised: Vec<(Guarantee, u64)>,
     /// The run in numbers.
@@ -288,6 +290,7 @@ impl Outcome {
             violations: witness.judge.violations().to_vec(),
             violation_count: witness.judge.violation_count(),
             lost: witness.judge.lost(),
+            stuck: witness.judge.stuck().clone(),
             exercised: witness.judge.exercised(),
             measures: witness.meter.measures().clone(),
             digest: world.digest().to_string(),
@@ -305,6 +308,7 @@ impl Outcome {
             violations: Vec::new(),
             violation_count: 0,
             lost: LossSummary::default(),
+            stuck: BTreeMap::new(),
             exercised: Vec::new(),
             measures: Measures::default(),
             digest: String::new(),

@@ -170,7 +170,9 @@ fn appended_with_enough_in_sync(
 ) {
     let view = &shared.partitions[place];
     let Some(leader) = view.known(answer.broker).and_then(|replica| replica.leader()) else { return };
-    let Some(since) = leader.below_minimum_since.filter(|_| leader.epoch == batch.epoch) else { return };
+    // The minimum may have been lowered since.
+    let below = leader.in_sync < view.min_isr() && leader.epoch == batch.epoch;
+    let Some(since) = leader.below_minimum_since.filter(|_| below) else { return };
     verdicts.demand(Guarantee::MinIsr, batch.base.bound() < since, "appended-below-min-isr", || {
         format!(
             "{} appended {} to {} for acks=all with {} in-sync replicas; min.insync.replicas is {}",

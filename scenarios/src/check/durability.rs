@@ -96,7 +96,9 @@ impl Durability {
             }
             for batch in &view.committed {
                 summary.committed += u64::from(batch.records);
-                if leaderless && !nobody_has(shared, place, batch) {
+                if view.topic_deleted {
+                    summary.lose(*batch, Some(Excuse::TopicDeleted));
+                } else if leaderless && !nobody_has(shared, place, batch) {
                     summary.unavailable += u64::from(batch.records);
                     summary.because(NOBODY_IN_SYNC, batch);
                 } else if leaderless {

@@ -143,6 +143,9 @@ pub(crate) fn end(
 ) {
     let reads_back_at_all = (0..shared.partitions.len()).any(|place| readable_from(place).is_some());
     for (value, record) in records.all() {
+        if record.outcome.place().is_some_and(|place| shared.partitions[place].topic_deleted) {
+            continue;
+        }
         match record.outcome {
             Outcome::Acked { acks: Acks::All, partition, offset: Some(offset), crc, epoch } => {
                 let at = Acknowledged { value, place: partition as usize, offset, crc, epoch };

@@ -40,6 +40,7 @@ impl InSync {
         }
         if let Some(place) = turn.partition {
             registration_is_sound(shared, place, verdicts);
+            replicas_were_reassigned(shared, place, turn, verdicts);
             newcomers_are_complete(shared, place, turn, verdicts);
         }
         if let Some(broker) = turn.unfenced {
@@ -104,6 +105,27 @@ fn registration_is_sound(shared: &Replicas, place: usize, verdicts: &mut Verdict
             )
         });
     }
+}
+
+/// Replicas come and go by reassignment only, and it ends when those that were added are in sync (R94-R97).
+fn replicas_were_reassigned(shared: &Replicas, place: usize, turn: &Turn, verdicts: &mut Verdicts) {
+    let (Some(before), Some(now)) = (&turn.before, &shared.partitions[place].registration) else { return };
+    let mut come = now.replicas.iter().filter(|replica| !before.replicas.contains(replica));
+    let is_added = |replica: &BrokerId| now.adding.contains(replica) || now.isr.contains(replica);
+    let same = before.replicas.len() == now.replicas.len() && come.clone().count() == 0;
+    let asked = shared.was_to_be_reassigned(now.partition);
+    let by_reassignment = same || (asked && come.all(is_added));
+    verdicts.demand(Guarantee::InSyncSet, by_reassignment, "replicas-changed-outside-reassignment", || {
+        format!("{} has the replicas {:?} after {:?}", now.partition, now.replicas, before.replicas)
+    });
+    let ends = now.adding.is_empty() && now.removing.is_empty();
+    let is_in = |replica: &BrokerId| !before.adding.contains(replica) || now.isr.contains(replica);
+    verdicts.demand(
+        Guarantee::InSyncSet,
+        !ends || now.replicas.iter().all(is_in),
+        "reassignment-ended-too-early",
+        || format!("{} is no longer reassigned, to {:?}, and in sync are {:?}", now.partition, now.replicas, now.isr),
+    );
 }
 
 /// Who joins the ISR has everything that is committed (W7, W19); then it is trusted again.

@@ -17,6 +17,7 @@ pub(crate) mod logs;
 pub(crate) mod order;
 pub(crate) mod partition;
 pub(crate) mod progress;
+pub(crate) mod quorum;
 pub(crate) mod reads;
 pub(crate) mod records;
 pub(crate) mod recovery;
@@ -24,6 +25,7 @@ pub(crate) mod replica;
 pub(crate) mod replicas;
 pub(crate) mod retention;
 pub(crate) mod storage;
+pub(crate) mod topics;
 pub(crate) mod verdicts;
 pub(crate) mod watermarks;
 

@@ -18,8 +18,12 @@ pub(crate) struct PartitionView {
     pub partition: Partition,
     /// What the controller has committed; nothing before it was created.
     pub registration: Option<PartitionRegistration>,
-    /// What its topic promises.
+    /// What its topic promises; what it always has promised, if its properties were changed.
     pub promise: TopicPromise,
+    /// What its topic promises as the controller has it now.
+    pub now: TopicPromise,
+    /// Whether its topic was deleted.
+    pub topic_deleted: bool,
     /// Whom the controller named in each epoch.
     pub named: Vec<(LeaderEpoch, Option<BrokerId>)>,
     /// The last election of somebody.
@@ -103,6 +107,8 @@ impl PartitionView {
             partition,
             registration: None,
             promise,
+            now: promise,
+            topic_deleted: false,
             named: Vec::new(),
             election: ElectionView::default(),
             unclean_epoch: None,
@@ -214,8 +220,17 @@ impl PartitionView {
 
     /// `min.insync.replicas`, never more than there are replicas (R5).
     pub(crate) fn min_isr(&self) -> u32 {
+        self.promise.min_isr.min(self.replication_factor())
+    }
+
+    /// The same as the controller has it now: it was lower, if `min_isr` is.
+    pub(crate) fn min_isr_now(&self) -> u32 {
+        self.now.min_isr.min(self.replication_factor())
+    }
+
+    fn replication_factor(&self) -> u32 {
         let replicas = self.registration.as_ref().map_or(0, |registration| registration.replicas.len());
-        self.promise.min_isr.min(u32::try_from(replicas).unwrap_or(u32::MAX))
+        u32::try_from(replicas).unwrap_or(u32::MAX)
     }
 
     /// Whom the controller named in an epoch; `None` if it has not come to that epoch.

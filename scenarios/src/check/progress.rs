@@ -11,6 +11,7 @@ use sim::fact::Moment;
 use sim::fault::Fault;
 
 use super::partition::PartitionView;
+use super::quorum::Quorum;
 use super::records::Records;
 use super::replicas::Replicas;
 use super::verdicts::Verdicts;
@@ -66,10 +67,10 @@ impl Progress {
     }
 
     /// The run is over. What has not come to rest though its bound has passed never will.
-    pub(crate) fn end(&mut self, shared: &Replicas, records: &Records, verdicts: &mut Verdicts) {
+    pub(crate) fn end(&mut self, shared: &Replicas, quorum: &Quorum, records: &Records, verdicts: &mut Verdicts) {
         let Some(healed) = self.healed else { return };
         let waited = verdicts.now().since(healed);
-        let unsettled = unsettled(shared, records, verdicts.now());
+        let unsettled = unsettled(shared, quorum, records, verdicts.now());
         let mut open = false;
         for found in &unsettled {
             match found.excuse {
@@ -92,12 +93,18 @@ impl Progress {
 }
 
 /// Everything that is not at rest now.
-pub(crate) fn unsettled(shared: &Replicas, records: &Records, now: Moment) -> Vec<Unsettled> {
+pub(crate) fn unsettled(shared: &Replicas, quorum: &Quorum, records: &Records, now: Moment) -> Vec<Unsettled> {
     let mut found = Vec::new();
     if shared.metadata_lost {
         return vec![unsettled_for(&shared.promise, "metadata-lost", Some("the controller lost its disk"), || {
             "the controller cannot be counted on".to_owned()
         })];
+    }
+    if let Some(missing) = quorum.lacks_a_leader() {
+        let excuse = missing.too_few.then_some("a majority of the controllers is down or gone for good");
+        found.push(unsettled_for(&shared.promise, "no-metadata-leader", excuse, || {
+            format!("{} of {} controllers run, and these lead: {:?}", missing.running, missing.of, missing.leaders)
+        }));
     }
     for slot in 0..shared.brokers.len() {
         if let Ok(id) = u32::try_from(slot) {
@@ -161,7 +168,7 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
     let leads = registration.leader.filter(|leader| alive.contains(leader));
     let Some(leader) = leads else {
         let in_sync_left = registration.isr.iter().any(|member| is(member).is_some());
-        let hopeless = !in_sync_left && (alive.is_empty() || !view.promise.unclean_election);
+        let hopeless = !in_sync_left && (alive.is_empty() || !view.now.unclean_election);
         let excuse = if hopeless { Some("no in-sync replica is left") } else { known_cause };
         let sentence = || format!("nobody leads {partition}, its ISR is {:?}, alive are {alive:?}", registration.isr);
         let mut found = unsettled_for(promise, "partition-without-leader", excuse, sentence);
@@ -176,6 +183,13 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
             || format!("{leader} does not know that it leads {partition} in epoch {}", registration.leader_epoch);
         return Err(unsettled_for(promise, "leader-does-not-know", known_cause, sentence));
     }
+    if !registration.adding.is_empty() || !registration.removing.is_empty() {
+        let waits = alive.len() < registration.replicas.len();
+        let excuse = if waits { Some("a reassignment waits for a broker that does not run") } else { known_cause };
+        let (adding, removing) = (&registration.adding, &registration.removing);
+        let sentence = || format!("{partition} is being reassigned: adding {adding:?}, removing {removing:?}");
+        return Err(unsettled_for(promise, "reassignment-goes-on", excuse, sentence));
+    }
     if let Some(missing) = alive.iter().find(|id| !registration.isr.contains(id)) {
         let kind =
             if brought_back(view, *missing) { "power-loss-brought-back-cut-records" } else { "replica-not-in-sync" };
@@ -189,7 +203,7 @@ fn partition_at_rest(shared: &Replicas, view: &PartitionView, idle: bool) -> Res
     let (end, high_watermark) =
         known.map_or((Default::default(), Default::default()), |own| (own.end, own.high_watermark));
     if high_watermark != end && idle {
-        let too_few = (registration.isr.len() as u64) < u64::from(view.min_isr());
+        let too_few = (registration.isr.len() as u64) < u64::from(view.min_isr_now());
         let excuse = if too_few { Some("fewer replicas are left than min.insync.replicas") } else { known_cause };
         let sentence = || format!("the high watermark of {partition} is {high_watermark}, its log ends at {end}");
         return Err(unsettled_for(promise, "high-watermark-stands-still", excuse, sentence));

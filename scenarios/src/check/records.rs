@@ -81,6 +81,16 @@ pub(crate) enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// In which partition it was acknowledged, by place.
+    pub(crate) fn place(self) -> Option<usize> {
+        match self {
+            Self::Acked { partition, .. } => Some(partition as usize),
+            Self::Open | Self::Refused | Self::Unknown => None,
+        }
+    }
+}
+
 /// Values below are kept in a list; a load counts from 0 or 1 upwards.
 const DENSE: u64 = 1 << 22;
 /// Nothing is known of an offset.

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 
 use model::log::BatchId;
 use model::metadata::{BrokerRegistration, MetadataRecord, PartitionChange, PartitionRegistration};
-use model::names::{BrokerEpoch, BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
+use model::names::{BrokerEpoch, BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition};
+use model::wire::AdminRequest;
 use sim::fact::{Ending, Moment};
 use sim::fault::Fault;
 
 use super::partition::{Canonical, ElectionView, EpochView, PartitionView};
-use crate::promise::{Promise, TopicPromise};
+use super::topics::TopicView;
+use crate::promise::Promise;
 
 /// The cluster.
 #[derive(Clone, Debug)]
@@ -37,7 +39,9 @@ pub(crate) struct Replicas {
     forgetful: BTreeSet<ControllerId>,
     /// Those whose sync failed, so that the next power loss may take what they had.
     doubtful: BTreeSet<ControllerId>,
-    topics: Vec<TopicView>,
+    pub(super) topics: Vec<TopicView>,
+    /// Partitions of which somebody asked for another set of replicas, by topic and index.
+    pub(super) reassigned: BTreeSet<(String, u32)>,
 }
 
 /// A broker.
@@ -78,14 +82,6 @@ pub(crate) struct BrokerView {
     pub applied_at: Moment,
 }
 
-#[derive(Clone, Debug)]
-struct TopicView {
-    id: TopicId,
-    promise: TopicPromise,
-    /// Places in `partitions`, by index within the topic.
-    places: Vec<Option<u32>>,
-}
-
 /// What a committed record changed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turn {
@@ -124,6 +120,7 @@ impl Replicas {
             grew_at: Vec::new(),
             ages_doubtful: false,
             topics: Vec::new(),
+            reassigned: BTreeSet::new(),
         }
     }
 
@@ -218,6 +215,9 @@ impl Replicas {
             Fault::PowerOff(_) => self.wound_node(node, Wound::Power),
             Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
             Fault::Rot(..) => self.wound_node(node, Wound::Rot),
+            Fault::Administer(AdminRequest::AlterPartitionReassignments { topic, partition, .. }) => {
+                self.reassigned.insert((topic.clone(), *partition));
+            }
             Fault::SyncError(_) => {
                 if let Some(Node::Controller(id)) = node {
                     self.doubtful.insert(id);
@@ -254,6 +254,11 @@ impl Replicas {
             Ending::PoweredOff => {}
             Ending::Destroyed => self.forgets(id),
         }
+    }
+
+    /// All controllers that were ever started.
+    pub(crate) fn voters(&self) -> impl Iterator<Item = ControllerId> + '_ {
+        self.controllers.iter().copied()
     }
 
     /// What a majority has synced is on the disk of somebody as long as no majority has lost its own (G15).
@@ -319,11 +324,7 @@ impl Replicas {
                     turn.unfenced = (*fenced == Some(false)).then_some(*broker);
                 }
             }
-            MetadataRecord::Topic { id, config, .. } => {
-                let promise = self.promise.topic(config);
-                let topic = self.topic(*id);
-                self.topics[topic].promise = promise;
-            }
+            MetadataRecord::Topic { name, id, config } => self.create(*id, name, config),
             MetadataRecord::Partition(registration) => {
                 let place = self.place(registration.partition);
                 turn.partition = Some(place);
@@ -347,8 +348,8 @@ impl Replicas {
                     self.partitions[place].elected(leader, &electorate, by_last_known);
                 }
             }
-            // Judged together with what brokers make of them, which is to come.
-            MetadataRecord::RemoveTopic { .. } | MetadataRecord::Config { .. } => {}
+            MetadataRecord::RemoveTopic { id } => self.remove(*id),
+            MetadataRecord::Config { resource, name, value } => self.configure(*resource, name, value.as_deref()),
             MetadataRecord::UnregisterBroker { broker, epoch } => {
                 let registration = &mut self.broker(*broker).registration;
                 if registration.as_ref().is_some_and(|known| known.epoch == *epoch) {
@@ -368,15 +369,6 @@ impl Replicas {
             registration.is_some_and(BrokerRegistration::is_active)
         };
         before.isr.is_empty() && before.last_known_elr.len() == 1 && !before.elr.iter().any(is_there)
-    }
-
-    fn topic(&mut self, id: TopicId) -> usize {
-        if let Some(known) = self.topics.iter().position(|topic| topic.id == id) {
-            return known;
-        }
-        let promise = self.promise.topic(&model::config::TopicConfig::default());
-        self.topics.push(TopicView { id, promise, places: Vec::new() });
-        self.topics.len() - 1
     }
 }
 

@@ -10,6 +10,7 @@ mod kip_101;
 mod leadership;
 mod order;
 mod planted;
+mod planted_quorums;
 mod power;
 mod quorum;
 mod reassigning;

@@ -4,6 +4,7 @@ mod clients;
 mod compaction;
 mod deletion;
 mod losses;
+mod quorum;
 mod replication;
 mod storage;
 
@@ -19,6 +20,7 @@ const CHECKS: &[&str] = &[
     include_str!("../logs.rs"),
     include_str!("../order.rs"),
     include_str!("../progress.rs"),
+    include_str!("../quorum.rs"),
     include_str!("../reads.rs"),
     include_str!("../recovery.rs"),
     include_str!("../retention.rs"),
@@ -31,6 +33,7 @@ const TESTS: &[&str] = &[
     include_str!("compaction.rs"),
     include_str!("deletion.rs"),
     include_str!("losses.rs"),
+    include_str!("quorum.rs"),
     include_str!("replication.rs"),
     include_str!("storage.rs"),
 ];

@@ -1,9 +1,10 @@
 //! Logs, leaders, epochs, in-sync sets, high watermarks, progress.
 
+use model::config::Acks;
 use model::event::Event;
-use model::metadata::{MetadataRecord, PartitionChange};
+use model::metadata::{ConfigResource, MetadataRecord, PartitionChange};
 use model::names::{BrokerEpoch, BrokerId, ControllerId, DirectoryId, EndOffset, LeaderEpoch, PartitionEpoch};
-use model::wire::Voter;
+use model::wire::{AdminRequest, ErrorCode, Voter};
 use sim::fact::{Chapter, Ending, What};
 use sim::fault::Fault;
 
@@ -595,4 +596,95 @@ fn progress_a_broker_that_was_told_to_stop_may_stay_down() {
     play.wait(1_000);
     play.chapter(Chapter::Ended);
     play.holds();
+}
+
+/// A change of the partition's replicas.
+fn reassign(play: &mut Play, replicas: &[u32], adding: &[u32], removing: &[u32], isr: &[u32]) {
+    let list = |ids: &[u32]| Some(ids.iter().copied().map(BrokerId).collect());
+    play.commit(MetadataRecord::PartitionChange(PartitionChange {
+        replicas: list(replicas),
+        adding: list(adding),
+        removing: list(removing),
+        isr: list(isr),
+        ..PartitionChange::of(P)
+    }));
+}
+
+#[test]
+fn in_sync_set_replicas_come_and_go_by_reassignment_only() {
+    let mut play = Play::new();
+    let mut lowered = play.clone();
+    reassign(&mut lowered, &[1, 2], &[], &[], &[1, 2]);
+    lowered.breaks("in-sync-set/replicas-changed-outside-reassignment");
+    let (topic, partition) = ("t".to_owned(), P.index);
+    let asked =
+        AdminRequest::AlterPartitionReassignments { topic, partition, replicas: Some(vec![B1, B2, BrokerId(4)]) };
+    play.say(ControllerId(1), What::Struck(Fault::Administer(asked)));
+    reassign(&mut play, &[1, 2, 3, 4], &[4], &[3], &[1, 2, 3]);
+    play.holds();
+    let mut early = play.clone();
+    reassign(&mut early, &[1, 2, 4], &[], &[], &[1, 2]);
+    early.breaks("in-sync-set/reassignment-ended-too-early");
+    let mut cancelled = play.clone();
+    reassign(&mut cancelled, &[1, 2, 3], &[], &[], &[1, 2, 3]);
+    cancelled.holds();
+    reassign(&mut play, &[1, 2, 4], &[], &[], &[1, 2, 4]);
+    play.holds();
+}
+
+#[test]
+fn progress_a_reassignment_ends_unless_it_waits_for_the_dead() {
+    let mut play = at_rest();
+    reassign(&mut play, &[1, 2, 3], &[], &[3], &[1, 2, 3]);
+    let end = play.metadata_end();
+    for broker in [B1, B2, B3] {
+        play.note(broker, Event::MetadataApplied { upto: end });
+    }
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    let mut waits = play.clone();
+    play.chapter(Chapter::Ended);
+    play.breaks("progress/reassignment-goes-on");
+    waits.stopped(B3, Ending::Destroyed);
+    let found = waits.judge.unsettled().into_iter().find(|found| found.kind == "reassignment-goes-on");
+    assert_eq!(found.unwrap().excuse, Some("a reassignment waits for a broker that does not run"));
+}
+
+#[test]
+fn a_deleted_topic_keeps_nothing_and_nobody_waits_for_it() {
+    let mut play = at_rest();
+    play.commit(MetadataRecord::RemoveTopic { id: P.topic });
+    let end = play.metadata_end();
+    for broker in [B1, B2, B3] {
+        play.note(broker, Event::MetadataApplied { upto: end });
+    }
+    play.chapter(Chapter::Healed);
+    play.wait(1_000);
+    play.chapter(Chapter::Ended);
+    play.holds();
+    let lost = play.judge.lost();
+    assert_eq!((lost.lost, lost.excused), (1, 1));
+    assert!(lost.reasons.contains_key("its topic was deleted"));
+}
+
+#[test]
+fn a_minimum_that_was_lowered_is_the_one_that_counts() {
+    let mut play = Play::new();
+    let lower = |play: &mut Play, value: &str| {
+        let (resource, name) = (ConfigResource::Topic(P.topic), "min.insync.replicas".to_owned());
+        play.commit(MetadataRecord::Config { resource, name, value: Some(value.to_owned()) });
+    };
+    play.change_isr(&[B1]);
+    play.isr_known(B1, (0, 1), &[B1], &[B1]);
+    let appended = |play: &mut Play| {
+        play.appended(B1, one(0, 0, 7));
+        play.answered(B1, Acks::All, Some(one(0, 0, 7)), ErrorCode::None);
+    };
+    let mut as_it_was = play.clone();
+    appended(&mut as_it_was);
+    as_it_was.breaks("min-isr/appended-below-min-isr");
+    lower(&mut play, "1");
+    lower(&mut play, "3");
+    appended(&mut play);
+    assert!(!play.broken().iter().any(|kind| kind == "min-isr/appended-below-min-isr"), "{:?}", play.broken());
 }
