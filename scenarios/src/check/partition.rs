@@ -22,6 +22,8 @@ pub(crate) struct PartitionView {
     pub promise: TopicPromise,
     /// What its topic promises as the controller has it now.
     pub now: TopicPromise,
+    /// The highest `min.insync.replicas` that it ever had.
+    pub highest_min_isr: u32,
     /// Whether its topic was deleted.
     pub topic_deleted: bool,
     /// Whom the controller named in each epoch.
@@ -108,6 +110,7 @@ impl PartitionView {
             registration: None,
             promise,
             now: promise,
+            highest_min_isr: promise.min_isr,
             topic_deleted: false,
             named: Vec::new(),
             election: ElectionView::default(),
@@ -226,6 +229,11 @@ impl PartitionView {
     /// The same as the controller has it now: it was lower, if `min_isr` is.
     pub(crate) fn min_isr_now(&self) -> u32 {
         self.now.min_isr.min(self.replication_factor())
+    }
+
+    /// The same as it was at its highest.
+    pub(crate) fn highest_min_isr(&self) -> u32 {
+        self.highest_min_isr.min(self.replication_factor())
     }
 
     fn replication_factor(&self) -> u32 {

@@ -9,6 +9,7 @@ use model::names::{Partition, TopicId};
 use super::replicas::Replicas;
 use crate::promise::TopicPromise;
 
+/// A topic.
 #[derive(Clone, Debug)]
 pub(crate) struct TopicView {
     /// Its id.
@@ -76,6 +77,7 @@ impl Replicas {
                 let view = &mut self.partitions[*place as usize];
                 view.promise = view.promise.or(now);
                 view.now = now;
+                view.highest_min_isr = view.highest_min_isr.max(now.min_isr);
             }
         }
     }
