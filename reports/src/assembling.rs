@@ -9,6 +9,7 @@ use scenarios::measure::Counts;
 
 use crate::campaign::{Conducted, Order};
 use crate::exit::Exit;
+use crate::failovers;
 use crate::findings::{Findings, Sum};
 use crate::matrix;
 use crate::report::{Campaign, Count, FailureRow, Figure, Program, Report, SCHEMA_VERSION, ScenarioRow, Verdict};
@@ -47,7 +48,7 @@ pub(crate) fn report(
     figures: Vec<Figure>,
 ) -> (Report, Exit) {
     let findings = &conducted.findings;
-    let (exit, reasons) = verdict(conducted);
+    let (exit, reasons) = verdict(conducted, &planned.properties);
     let report = Report {
         schema_version: SCHEMA_VERSION,
         program: Program { name: "highwater", version: env!("CARGO_PKG_VERSION") },
@@ -65,13 +66,14 @@ pub(crate) fn report(
         crash_points: Vec::new(),
         crash_states: Vec::new(),
         matrix: findings.matrix.rows(),
+        failovers: failovers::rows(findings),
         figures,
     };
     (report, exit)
 }
 
 /// What weighs most decides; every reason is said.
-fn verdict(conducted: &Conducted) -> (Exit, Vec<String>) {
+fn verdict(conducted: &Conducted, properties: &[(String, String)]) -> (Exit, Vec<String>) {
     let Conducted { findings, canary, compared, cut_short } = conducted;
     let mut found: Vec<(Exit, String)> = Vec::new();
     if canary.found_by_seed.is_none() {
@@ -108,6 +110,9 @@ fn verdict(conducted: &Conducted) -> (Exit, Vec<String>) {
         found.push((Exit::Inconclusive, format!("never put to the test, though in scope: {}", vacuous.join(", "))));
     }
     found.extend(matrix::reasons(&findings.matrix.rows()));
+    if properties.is_empty() {
+        found.extend(failovers::reasons(&failovers::rows(findings)));
+    }
     // Those were pushed in order of weight, but for a comparison that was cut short.
     found.sort_by_key(|(exit, _)| weight(*exit));
     match found.first() {
@@ -234,14 +239,14 @@ mod tests {
     fn a_campaign_that_tested_everything_and_broke_nothing_held() {
         let mut conducted = conducted();
         add(&mut conducted, |_| {});
-        assert_eq!(verdict(&conducted).0, Exit::Held);
+        assert_eq!(verdict(&conducted, &[]).0, Exit::Held);
     }
 
     #[test]
     fn a_guarantee_that_was_never_tested_is_inconclusive_and_named() {
         let mut conducted = conducted();
         add(&mut conducted, |outcome| outcome.exercised[scenarios::Guarantee::MinIsr.index()].1 = 0);
-        let (exit, reasons) = verdict(&conducted);
+        let (exit, reasons) = verdict(&conducted, &[]);
         assert_eq!(exit, Exit::Inconclusive);
         assert!(reasons[0].ends_with(": min-isr"), "{reasons:?}");
     }
@@ -251,11 +256,11 @@ mod tests {
         let mut shows_nothing = conducted();
         add(&mut shows_nothing, |_| {});
         add(&mut shows_nothing, |outcome| outcome.inconclusive = Some("it did not boot".to_owned()));
-        assert_eq!(verdict(&shows_nothing).0, Exit::Inconclusive);
+        assert_eq!(verdict(&shows_nothing, &[]).0, Exit::Inconclusive);
         let mut cut_short = conducted();
         add(&mut cut_short, |_| {});
         cut_short.cut_short = Some("its time was up");
-        assert_eq!(verdict(&cut_short).0, Exit::Inconclusive);
+        assert_eq!(verdict(&cut_short, &[]).0, Exit::Inconclusive);
     }
 
     #[test]
@@ -265,7 +270,7 @@ mod tests {
         add(&mut conducted, |outcome| {
             outcome.panicked = Some(Panicked { message: String::new(), location: None, at: None });
         });
-        let (exit, reasons) = verdict(&conducted);
+        let (exit, reasons) = verdict(&conducted, &[]);
         assert_eq!((exit, reasons.len()), (Exit::Violated, 2));
         assert!(reasons[0].contains("panic"));
     }
@@ -278,10 +283,10 @@ mod tests {
         });
         let difference = Difference { scenario: "crashes", seed: 1, first: "fact 3 is `a` once".to_owned() };
         conducted.compared = Some((1, vec![difference]));
-        let (exit, reasons) = verdict(&conducted);
+        let (exit, reasons) = verdict(&conducted, &[]);
         assert_eq!(exit, Exit::Differing);
         assert!(reasons[0].contains("crashes seed 1") && reasons[0].contains("fact 3"));
         conducted.canary.found_by_seed = None;
-        assert_eq!(verdict(&conducted).0, Exit::Harness);
+        assert_eq!(verdict(&conducted, &[]).0, Exit::Harness);
     }
 }

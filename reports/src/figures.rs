@@ -12,6 +12,7 @@ use scenarios::run::run_traced;
 use crate::bars::{self, Bar, Pair};
 use crate::campaign::Order;
 use crate::chart::{self, Cell, Curve, Edge, grouped};
+use crate::failovers;
 use crate::findings::Findings;
 use crate::heatmap::heatmap;
 use crate::matrix::MatrixRow;
@@ -104,6 +105,10 @@ pub(crate) fn of_crash_states(states: &CrashStates) -> Vec<Figure> {
 pub(crate) fn figures(order: &Order, findings: &Findings) -> Vec<Figure> {
     let mut figures = vec![commit_latency(findings), cliff(findings), unavailability(findings)];
     figures.extend(timeline(order));
+    let failovers = failovers::samples(findings);
+    if !failovers.is_empty() {
+        figures.push(failover(&failovers));
+    }
     let matrix = findings.matrix.rows();
     if !matrix.is_empty() {
         figures.insert(0, durability_table(&matrix));
@@ -143,6 +148,18 @@ fn cliff(findings: &Findings) -> Figure {
                   Up to N-1 nothing may be lost; at N the loss is certain, and promised away by nobody."
             .to_owned(),
         svg: chart::cliff("The N-1 cliff: loss against brokers destroyed", &edges),
+    }
+}
+
+fn failover(samples: &[(&str, &Histogram)]) -> Figure {
+    let curves: Vec<_> = samples.iter().map(|(of, samples)| curve((*of).to_owned(), samples)).collect();
+    Figure {
+        file: "figures/failover.svg".to_owned(),
+        caption: "How long it took from the end of a process until another one had taken over, in the scenario failover: one \
+                  process is killed at a time, timeouts are Kafka's own. A session lasts 9 s; followers of the active \
+                  controller miss it after 2 s and elect another one within a few more."
+            .to_owned(),
+        svg: chart::distribution("Failover", "until another one has taken over, simulated time", &curves),
     }
 }
 

@@ -14,6 +14,7 @@ mod cli;
 mod crash_points;
 mod crash_states;
 mod exit;
+mod failovers;
 mod figures;
 mod findings;
 mod heatmap;

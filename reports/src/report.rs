@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::failovers::FailoverRow;
 use crate::matrix::MatrixRow;
 use crate::struck::{CrashPoints, CrashStates};
 
@@ -41,6 +42,9 @@ pub(crate) struct Report {
     /// The durability table, if it was run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) matrix: Vec<MatrixRow>,
+    /// How long failovers took, if they were measured.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failovers: Vec<FailoverRow>,
     /// The pictures.
     pub(crate) figures: Vec<Figure>,
 }
@@ -401,6 +405,7 @@ pub(crate) mod samples {
             crash_points: Vec::new(),
             crash_states: Vec::new(),
             matrix: Vec::new(),
+            failovers: Vec::new(),
             figures: vec![Figure {
                 file: "figures/cliff.svg".to_owned(),
                 caption: "The cliff.".to_owned(),

@@ -3,6 +3,7 @@
 use scenarios::matrix::Stated;
 
 use crate::chart::grouped;
+use crate::failovers::FailoverRow;
 use crate::matrix::{MatrixRow, Shown};
 use crate::report::{Report, percent};
 use crate::struck::{CrashPoints, CrashStates, Outcomes, Share};
@@ -24,7 +25,8 @@ pub(crate) struct Table {
 pub(crate) fn tables(report: &Report) -> Vec<Table> {
     let struck = report.crash_points.iter().map(of_points).chain(report.crash_states.iter().map(of_states));
     let matrix = (!report.matrix.is_empty()).then(|| of_matrix(&report.matrix));
-    struck.chain(matrix).collect()
+    let failovers = (!report.failovers.is_empty()).then(|| of_failovers(&report.failovers));
+    struck.chain(matrix).chain(failovers).collect()
 }
 
 fn of_points(points: &CrashPoints) -> Table {
@@ -103,6 +105,20 @@ fn of_matrix(rows: &[MatrixRow]) -> Table {
             format!("{as_stated} of {} cells came out as stated.", rows.len()),
         ],
         head: vec!["cell", "losses stated", "runs with a loss", "share of runs (95 %)", "records lost"],
+        rows: rows.iter().map(row).collect(),
+    }
+}
+
+fn of_failovers(rows: &[FailoverRow]) -> Table {
+    let row = |row: &FailoverRow| {
+        let seconds = [row.p50_seconds, row.p99_seconds, row.longest_seconds, row.timeouts_seconds];
+        let seconds = seconds.map(|seconds| format!("{seconds:.2} s"));
+        [vec![row.of.to_owned(), grouped(row.samples)], seconds.to_vec()].concat()
+    };
+    Table {
+        title: "Failovers".to_owned(),
+        sentences: vec!["From the end of a process until another one has taken over, in simulated time.".to_owned()],
+        head: vec!["of", "samples", "half within", "99 % within", "all within", "its timeouts"],
         rows: rows.iter().map(row).collect(),
     }
 }

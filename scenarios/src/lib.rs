@@ -9,6 +9,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod check;
 pub mod crash_points;
+pub mod failover;
 pub mod failure;
 pub mod guarantee;
 pub mod judge;

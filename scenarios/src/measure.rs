@@ -10,7 +10,7 @@ use std::time::Duration;
 use model::config::Acks;
 use model::event::Event;
 use model::metadata::{MetadataRecord, PartitionChange};
-use model::names::{BrokerId, LeaderEpoch, Node, Partition};
+use model::names::{BrokerId, ControllerId, LeaderEpoch, Node, Partition};
 use model::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 use sim::fact::{Chapter, Ending, Fact, Moment, What};
@@ -27,6 +27,9 @@ pub struct Measures {
     /// From the end of a leader's process until somebody leads that partition in a later epoch, in simulated
     /// microseconds, one sample per partition that it led.
     pub unavailability: Histogram,
+    /// From the end of the active controller's process until a controller is active in a later epoch, in simulated
+    /// microseconds.
+    pub controller_failover: Histogram,
     /// How much of everything there was.
     pub counts: Counts,
 }
@@ -78,6 +81,8 @@ pub struct Meter {
     sent_at: BTreeMap<u64, Moment>,
     led_by: BTreeMap<Partition, (BrokerId, LeaderEpoch)>,
     leaderless: BTreeMap<Partition, (Moment, LeaderEpoch)>,
+    /// The active controller, and since when its process is over.
+    active: Option<(ControllerId, Option<Moment>)>,
     scenario_is_over: bool,
 }
 
@@ -88,6 +93,7 @@ impl Measures {
             self.commit_latency.entry(*acks).or_default().add(histogram);
         }
         self.unavailability.add(&other.unavailability);
+        self.controller_failover.add(&other.controller_failover);
         self.counts.add(&other.counts);
     }
 }
@@ -236,6 +242,14 @@ impl Meter {
             Event::Polled { records, .. } if !self.scenario_is_over => counts.polled += records.len() as u64,
             Event::Truncated { .. } => counts.truncations += 1,
             Event::ProduceAnswered { error: ErrorCode::NotEnoughReplicas, .. } => counts.not_enough_replicas += 1,
+            Event::ControllerLed { .. } => {
+                if let Some((_, Some(ended))) = self.active {
+                    self.done.controller_failover.record(micros(fact.at.since(ended)));
+                }
+                if let Some(Node::Controller(id)) = fact.node {
+                    self.active = Some((id, None));
+                }
+            }
             Event::Led { partition, epoch, .. } => self.crown(fact, *partition, *epoch),
             Event::Committed {
                 record: MetadataRecord::PartitionChange(PartitionChange { leader, isr, .. }), ..
@@ -264,6 +278,11 @@ impl Meter {
         let counts = &mut self.done.counts;
         counts.destroyed += u64::from(how == Ending::Destroyed);
         counts.deaths += u64::from(how != Ending::Exited);
+        if let Some((active, ended @ None)) = &mut self.active
+            && fact.node == Some(Node::Controller(*active))
+        {
+            *ended = Some(fact.at);
+        }
         let Some(broker) = fact.node.and_then(Node::broker) else { return };
         for (partition, &(leader, epoch)) in &self.led_by {
             if leader == broker {

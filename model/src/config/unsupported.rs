@@ -125,11 +125,9 @@ pub(super) const SERVER: &[Unsupported] = &[
     ),
     Unsupported::new("a broker takes as long to start as it takes", "server.max.startup.time.ms"),
     Unsupported::unless(false, "files grow as they are written", "log.preallocate"),
+    Unsupported::unless(true, "topics can always be deleted", "delete.topic.enable"),
     Unsupported::unless(false, "topics are created by an admin client only", "auto.create.topics.enable"),
-    Unsupported::new(
-        "topics are not deleted yet, and no class is loaded",
-        "delete.topic.enable create.topic.policy.class.name alter.config.policy.class.name",
-    ),
+    Unsupported::new("no class is loaded", "create.topic.policy.class.name alter.config.policy.class.name"),
     Unsupported::new(
         "every partition whose leader is not the preferred one is given back, as in a quorum of controllers",
         "leader.imbalance.per.broker.percentage",

@@ -19,7 +19,7 @@ use crate::metadata::{ConfigResource, Image, MetadataRecord};
 use crate::names::{EndOffset, LeaderEpoch, Offset, Time};
 use crate::quorum::{Hands, NotAppended, Quorum};
 use crate::wire::{
-    AlterPartitionRequest, AlterPartitionResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
+    AdminResponse, AlterPartitionRequest, AlterPartitionResponse, BrokerHeartbeatRequest, BrokerHeartbeatResponse,
     BrokerRegistrationRequest, BrokerRegistrationResponse, CreateTopicsRequest, CreateTopicsResponse, ErrorCode,
     ReplyTo, Request, Response,
 };
@@ -255,8 +255,10 @@ fn too_large(request: &Request) -> Result<Response, Stop> {
             let refused = topics::refuse_all(request, "more records than one batch of the metadata log holds");
             Ok(Response::CreateTopics(CreateTopicsResponse { topics: refused.topics }))
         }
-        _ => pending::refusal(request, ErrorCode::PolicyViolation)
-            .filter(|response| matches!(response, Response::Administer(_)))
-            .ok_or(Stop::Storage(DiskError::NoSpace)),
+        Request::Administer(_) => Ok(Response::Administer(AdminResponse {
+            error: ErrorCode::PolicyViolation,
+            message: "more records than one batch of the metadata log holds".to_owned(),
+        })),
+        _ => Err(Stop::Storage(DiskError::NoSpace)),
     }
 }

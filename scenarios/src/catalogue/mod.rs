@@ -9,6 +9,7 @@ use model::config::{Acks, ConfigError};
 use sim::dice::Dice;
 
 use self::sketches::*;
+use crate::failover;
 use crate::matrix;
 use crate::run::Plan;
 use crate::storm::{Family, Storm};
@@ -134,6 +135,12 @@ pub const ALL: &[Scenario] = &[
         sentence: "Eligible leader replicas (KIP-966): who left a set that was too small may lead; every kind of storm, crashes most.",
         canary: false,
         sketch: eligible,
+    },
+    Scenario {
+        name: failover::SCENARIO,
+        sentence: "The active controller and a leader are killed in turn, one at a time: how long it takes until others have taken over.",
+        canary: false,
+        sketch: failovers,
     },
     Scenario {
         name: "storage",

@@ -139,6 +139,27 @@ pub(super) fn eligible(dice: Dice) -> Sketch {
     }
 }
 
+/// Three controllers with Kafka's own timeouts; in turn the active one and a leader are killed, and come back when others
+/// have taken over. The producers of every third seed are hasty, for what is refused meanwhile.
+pub(super) fn failovers(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("failovers", "times"));
+    let mut cluster = recommended().controllers(3);
+    if dice.seed().is_multiple_of(3) {
+        cluster = Clients::hasty(dice).told(cluster);
+    }
+    let (mut strikes, mut at) = (Vec::new(), 3.0);
+    for nth in 0..4 {
+        let (killed, away) = if nth % 2 == 0 { (Target::Controller, 8.0) } else { (Target::Leader(nth), 14.0) };
+        at += draw.gen_range(0.0..2.0);
+        strikes.push(Strike::at(Duration::from_secs_f64(at), Fault::Crash(killed)));
+        at += away;
+        let back = if nth % 2 == 0 { Target::Controllers } else { Target::Brokers };
+        strikes.push(Strike::at(Duration::from_secs_f64(at), Fault::Start(back)));
+        at += 4.0;
+    }
+    Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load: Load::default(), length: MINUTE }
+}
+
 /// The cell of the durability table that this seed is for.
 pub(super) fn cell_of_the_matrix(dice: Dice) -> Sketch {
     let cell = Cell::all()[Cell::of_seed(dice.seed())];

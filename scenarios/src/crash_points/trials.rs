@@ -228,7 +228,12 @@ fn since(outcome: Outcome, before: &Outcome) -> Outcome {
     let counts = outcome.measures.counts.since(&before.measures.counts);
     Outcome {
         exercised: exercised.map(|((guarantee, now), (_, then))| (*guarantee, now - then)).collect(),
-        measures: Measures { commit_latency: Default::default(), unavailability: Histogram::default(), counts },
+        measures: Measures {
+            commit_latency: Default::default(),
+            unavailability: Histogram::default(),
+            controller_failover: Histogram::default(),
+            counts,
+        },
         facts: outcome.facts - before.facts,
         steps: outcome.steps - before.steps,
         simulated: outcome.simulated - before.simulated,

@@ -5,6 +5,7 @@ mod determinism;
 mod durability;
 mod durability_table;
 mod eligible;
+mod failover;
 mod isr;
 mod kip_101;
 mod leadership;
