@@ -40,6 +40,9 @@ use crate::check::watermarks::{self, Moved};
 use crate::guarantee::Guarantee;
 use crate::promise::Promise;
 
+/// What was decided in ZooKeeper mode is told by the ensemble: to the judge it is the one controller there is.
+const ENSEMBLE: ControllerId = ControllerId(0);
+
 /// Watches a run and judges it against everything that its cluster promises.
 #[derive(Clone, Debug)]
 pub struct Judge {
@@ -66,12 +69,15 @@ impl Observer for Judge {
                     Node::Broker(broker) => self.broker_noted(broker, event),
                     Node::Client(client) => self.client_noted(client, event),
                     Node::Controller(id) => self.controller_noted(id, event),
+                    Node::Ensemble => self.controller_noted(ENSEMBLE, event),
                 }
             }
             (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
             (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
             (What::Started { .. }, Some(Node::Controller(id))) => self.shared.controller_started(id),
             (What::Stopped { how }, Some(Node::Controller(id))) => self.shared.controller_stopped(id, *how),
+            (What::Started { .. }, Some(Node::Ensemble)) => self.shared.controller_started(ENSEMBLE),
+            (What::Stopped { how }, Some(Node::Ensemble)) => self.shared.controller_stopped(ENSEMBLE, *how),
             (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
             (What::Struck(fault), node) => {
                 self.progress.struck(fault);

@@ -21,6 +21,9 @@ pub struct Cluster {
     /// Controller `c1` runs in one process with broker `b1`, `c2` with `b2`, and so on: `process.roles=broker,controller`.
     #[serde(default)]
     pub combined: bool,
+    /// There is no quorum of controllers but a ZooKeeper ensemble, and brokers elect the controller among themselves (§3.10).
+    #[serde(default)]
+    pub zookeeper: bool,
     /// How many producers: the first clients.
     pub producers: u32,
     /// How many consumers: the next clients. Each is assigned every partition of one topic, taken in turns.
@@ -81,6 +84,7 @@ impl Cluster {
             brokers,
             controllers: 1,
             combined: false,
+            zookeeper: false,
             producers: 1,
             consumers: 1,
             topics: Vec::new(),
@@ -116,7 +120,7 @@ impl Cluster {
         match node {
             Node::Controller(ControllerId(id)) if housed(id) => Some(BrokerId(id).into()),
             Node::Broker(BrokerId(id)) if housed(id) => Some(ControllerId(id).into()),
-            Node::Controller(_) | Node::Broker(_) | Node::Client(_) => None,
+            Node::Controller(_) | Node::Broker(_) | Node::Client(_) | Node::Ensemble => None,
         }
     }
 

@@ -216,7 +216,12 @@ impl Process {
             | Request::BeginQuorumEpoch(_)
             | Request::EndQuorumEpoch(_)
             | Request::FetchMetadata(_)
-            | Request::FetchSnapshot(_) => self.close(reply, step),
+            | Request::FetchSnapshot(_)
+            | Request::ZooKeeper(_)
+            | Request::LeaderAndIsr(_)
+            | Request::UpdateMetadata(_)
+            | Request::StopReplica(_)
+            | Request::ControlledShutdown(_) => self.close(reply, step),
         }
         Ok(())
     }
@@ -261,7 +266,7 @@ impl Process {
                     self.fetcher_severed(severed, step);
                 }
             }
-            Channel::Client | Channel::Quorum => {
+            Channel::Client | Channel::Quorum | Channel::ZooKeeper | Channel::Control => {
                 self.connections.severed(severed.connection);
             }
         }

@@ -78,6 +78,11 @@ pub(super) fn refusal(request: &Request, error: ErrorCode) -> Option<Response> {
         | Request::BeginQuorumEpoch(_)
         | Request::EndQuorumEpoch(_)
         | Request::FetchMetadata(_)
-        | Request::FetchSnapshot(_) => return None,
+        | Request::FetchSnapshot(_)
+        | Request::ZooKeeper(_)
+        | Request::LeaderAndIsr(_)
+        | Request::UpdateMetadata(_)
+        | Request::StopReplica(_)
+        | Request::ControlledShutdown(_) => return None,
     })
 }

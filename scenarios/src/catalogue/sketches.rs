@@ -125,7 +125,7 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
 /// lead. Every third fleet of producers gives up before a set has grown again.
 pub(super) fn eligible(dice: Dice) -> Sketch {
     let mut cluster = recommended().controllers(3).protocol(Protocol::KAFKA_4_1);
-    if dice.seed() % 3 == 0 {
+    if dice.seed().is_multiple_of(3) {
         cluster = Clients::hasty(dice).told(cluster);
     }
     let mut families = Family::ALL.to_vec();
