@@ -96,7 +96,8 @@ impl Judge {
     /// A judge who holds the cluster to what its settings promise.
     #[must_use]
     pub fn new(cluster: &Cluster) -> Self {
-        Self::of(Promise::of(&cluster.settings))
+        let promise = Promise::of(&cluster.settings);
+        Self::of(if cluster.zookeeper { promise.with_zookeeper(&cluster.settings) } else { promise })
     }
 
     /// A judge who holds a run to this promise.

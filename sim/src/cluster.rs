@@ -113,6 +113,16 @@ impl Cluster {
         self
     }
 
+    /// No controllers, but a ZooKeeper ensemble, and brokers that elect the controller among themselves (§3.10), as in the
+    /// last Kafka that had it.
+    #[must_use]
+    pub fn zookeeper(mut self) -> Self {
+        self.controllers = 0;
+        self.combined = false;
+        self.zookeeper = true;
+        self.protocol(Protocol::ZOOKEEPER)
+    }
+
     /// Who runs in the same process as this node, if anybody does.
     #[must_use]
     pub fn housemate(&self, node: Node) -> Option<Node> {
@@ -330,7 +340,10 @@ impl Cluster {
             Err(format!("{field} is {value}, and can {allowed}"))
         };
         within("brokers", self.brokers.into(), 1, MOST_NODES)?;
-        within("controllers", self.controllers.into(), 1, MOST_CONTROLLERS)?;
+        match self.zookeeper {
+            true => within("controllers in ZooKeeper mode", self.controllers.into(), 0, 0)?,
+            false => within("controllers", self.controllers.into(), 1, MOST_CONTROLLERS)?,
+        }
         within("producers", self.producers.into(), 0, MOST_NODES)?;
         within("consumers", self.consumers.into(), 0, MOST_NODES)?;
         within("topics", self.topics.len() as u64, 0, MOST_NODES)?;

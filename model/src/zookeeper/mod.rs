@@ -5,7 +5,9 @@
 //! what a broker does that was elected controller. `znodes` is what they all know: paths and contents. This room must not
 //! know how a replica leads or follows.
 
+pub(crate) mod controller;
 pub mod ensemble;
+pub(crate) mod session;
 pub mod znodes;
 
 pub use ensemble::Ensemble;
