@@ -81,6 +81,7 @@ impl Observer for Judge {
             (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
             (What::Struck(fault), node) => {
                 self.progress.struck(fault);
+                let node = if node == Some(Node::Ensemble) { Some(Node::Controller(ENSEMBLE)) } else { node };
                 self.shared.struck(node, fault);
             }
             (What::Chapter(chapter), _) => {

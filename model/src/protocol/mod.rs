@@ -96,7 +96,7 @@ pub struct Protocol {
     pub resending: Resending,
     /// Where does a consumer read on?
     pub polling: Polling,
-    /// ZooKeeper mode: what of a broker that went and came back before the controller looked?
+    /// ZooKeeper mode: what of a broker that went and came back before a controller looked?
     #[serde(default)]
     pub bouncing: Bouncing,
 }
@@ -121,7 +121,7 @@ impl Protocol {
         muting: Muting::WhenOnlyOneMayBeInFlight,
         resending: Resending::AsConfigured,
         polling: Polling::BehindLastRecord,
-        bouncing: Bouncing::ByRegistration,
+        bouncing: Bouncing::AcrossControllers,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).
@@ -139,7 +139,8 @@ impl Protocol {
 impl Protocol {
     /// The last Kafka with ZooKeeper, 2.7 to 3.x, as far as the mode decides: leaders write the in-sync set themselves, with
     /// both sets required meanwhile (KIP-497); nobody compares in which life a newcomer has fetched (C68); the high watermark
-    /// knows no minimum (C69); and a broker that returns is out of a set only once the controller has seen it gone.
+    /// knows no minimum (C69); and a broker that returns is out of a set only once a controller has seen it gone. But for
+    /// [`Bouncing`], which Kafka answered in a way that loses records.
     pub const ZOOKEEPER: Self = Self {
         watermark: Watermark::MaximalIsr,
         admission: Admission::Active,

@@ -24,9 +24,12 @@ pub const ISR_CHANGES: &str = "/isr_change_notification";
 /// The topics' own properties.
 pub const TOPIC_CONFIGS: &str = "/config/topics";
 
+/// Ours: the registrations that controllers have dealt with. See [`crate::protocol::Bouncing`].
+pub const KNOWN_BROKERS: &str = "/brokers/known";
+
 /// What is there before the first broker comes.
-pub(super) const ROOTS: [&str; 8] =
-    ["/brokers", BROKER_IDS, TOPICS, CONTROLLER_EPOCH, ISR_CHANGES, "/config", TOPIC_CONFIGS, "/admin"];
+pub(super) const ROOTS: [&str; 9] =
+    ["/brokers", BROKER_IDS, TOPICS, CONTROLLER_EPOCH, ISR_CHANGES, "/config", TOPIC_CONFIGS, "/admin", KNOWN_BROKERS];
 
 /// A znode that is written as JSON.
 pub trait Content: Serialize + for<'de> Deserialize<'de> {
@@ -88,6 +91,14 @@ pub struct IsrChangeNode {
     pub partitions: Vec<Partition>,
 }
 
+/// `/brokers/known`: by broker, its registration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownBrokersNode {
+    /// The epochs.
+    pub epochs: BTreeMap<u32, i64>,
+}
+
+impl Content for KnownBrokersNode {}
 impl Content for ControllerNode {}
 impl Content for TopicNode {}
 impl Content for TopicConfigNode {}

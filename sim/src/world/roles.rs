@@ -171,6 +171,7 @@ impl<O: Observer> World<O> {
             Target::Controller if self.cluster.zookeeper => vec![self.controlling_broker().into()],
             Target::Controller => vec![self.controller().into()],
             Target::StandbyController(_) if self.cluster.zookeeper => Vec::new(),
+            Target::AnyController(_) | Target::Controllers if self.cluster.zookeeper => vec![Node::Ensemble],
             Target::StandbyController(nth) => nth_of(self.standbys().into_iter().map(Node::from).collect(), nth),
             Target::AnyController(nth) => nth_of(self.controllers().into_iter().map(Node::from).collect(), nth),
             Target::Controllers => self.controllers().into_iter().map(Node::from).collect(),

@@ -16,6 +16,10 @@ use crate::zookeeper::znodes::{StateNode, TopicNode};
 pub(super) struct Context {
     /// Who is alive, in which registration.
     pub(super) live: BTreeMap<BrokerId, BrokerEpoch>,
+    /// Who is alive, but not in the registration that the controller before knew, if it knew one.
+    pub(super) returned: BTreeMap<BrokerId, BrokerEpoch>,
+    /// Whom the controller before knew.
+    pub(super) known: BTreeMap<BrokerId, BrokerEpoch>,
     /// Who of them is on its way out.
     pub(super) shutting_down: BTreeSet<BrokerId>,
     pub(super) topics: BTreeMap<TopicId, Topic>,

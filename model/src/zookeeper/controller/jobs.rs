@@ -30,6 +30,10 @@ pub(super) enum Happened {
 /// What is to be done next.
 #[derive(Clone, Debug)]
 pub(crate) enum Job {
+    /// Read whom the controller before knew.
+    KnownBrokers,
+    /// Write down who is known now.
+    Remember,
     /// Read who is alive.
     Brokers,
     /// Read each of them.
@@ -48,6 +52,8 @@ pub(crate) enum Job {
     Forget(Vec<String>),
     /// Everything was read: let everybody know.
     Begin,
+    /// Deal with whoever has been away since the controller before looked.
+    Settle,
     /// These brokers are gone.
     Fail(BTreeSet<BrokerId>),
     /// These brokers are there.

@@ -12,8 +12,8 @@ use crate::names::{BrokerEpoch, BrokerId, Partition, TopicId};
 use crate::protocol::Protocol;
 use crate::wire::{Answer, Call, Operation, ZooKeeperError};
 use crate::zookeeper::znodes::{
-    BROKER_IDS, Content, ISR_CHANGES, IsrChangeNode, StateNode, TOPICS, TopicConfigNode, TopicNode, broker_path,
-    state_path, topic_config_path, topic_path,
+    BROKER_IDS, Content, ISR_CHANGES, IsrChangeNode, KNOWN_BROKERS, KnownBrokersNode, StateNode, TOPICS,
+    TopicConfigNode, TopicNode, broker_path, state_path, topic_config_path, topic_path,
 };
 
 impl Reign {
@@ -22,6 +22,7 @@ impl Reign {
         let children = |path: &str| vec![Call::Children { path: path.to_owned(), watch: true }];
         let get = |path: String| Call::Get { path, watch: false };
         Some(match job {
+            Job::KnownBrokers => vec![get(KNOWN_BROKERS.to_owned())],
             Job::Brokers => children(BROKER_IDS),
             Job::BrokerNodes(ids) => ids.iter().map(|id| get(broker_path(*id))).collect(),
             Job::Topics => children(TOPICS),
@@ -47,6 +48,11 @@ impl Reign {
     /// Takes in what was read.
     pub(super) fn read(&mut self, job: Job, answers: Answers, protocol: &Protocol) {
         match job {
+            Job::KnownBrokers => {
+                let known = answers.first().and_then(node::<KnownBrokersNode>).map(|(node, _)| node.epochs);
+                let known = known.unwrap_or_default().into_iter();
+                self.context.known = known.map(|(id, epoch)| (BrokerId(id), BrokerEpoch(epoch))).collect();
+            }
             Job::Brokers => {
                 let ids = names(&answers).filter_map(|name| name.parse().ok()).map(BrokerId).collect();
                 self.jobs.push_front(Job::BrokerNodes(ids));
@@ -96,10 +102,15 @@ impl Reign {
     /// These are alive. Who is, but is not the one who was, has been away (KIP-380).
     fn alive(&mut self, alive: BTreeMap<BrokerId, BrokerEpoch>, protocol: &Protocol) {
         if !self.begun {
-            for (broker, epoch) in &alive {
+            let known = &self.context.known;
+            let is_known = |broker: &BrokerId, epoch: &BrokerEpoch| {
+                !protocol.bouncing.is_remembered() || known.get(broker) == Some(epoch)
+            };
+            let (live, returned) = alive.into_iter().partition(|(broker, epoch)| is_known(broker, epoch));
+            (self.context.live, self.context.returned) = (live, returned);
+            for (broker, epoch) in &self.context.live {
                 self.channels.open(*broker, *epoch);
             }
-            self.context.live = alive;
             return;
         }
         let known = &self.context.live;
@@ -110,6 +121,9 @@ impl Reign {
         let gone: BTreeSet<BrokerId> = known.keys().copied().filter(|broker| !is_there(broker)).collect();
         let new = alive.iter().filter(|(broker, epoch)| !known.contains_key(broker) || has_bounced(broker, epoch));
         let new: Vec<(BrokerId, BrokerEpoch)> = new.map(|(broker, epoch)| (*broker, *epoch)).collect();
+        if protocol.bouncing.is_remembered() && !(new.is_empty() && gone.is_empty()) {
+            self.jobs.push_front(Job::Remember);
+        }
         if !new.is_empty() {
             self.jobs.push_front(Job::Join(new));
         }

@@ -19,7 +19,8 @@ use crate::wire::{
     Response, WatchEvent, ZooKeeperError,
 };
 use crate::zookeeper::znodes::{
-    BROKER_IDS, CONTROLLER_EPOCH, Content, ISR_CHANGES, StateNode, TOPICS, state_path, topic_path,
+    BROKER_IDS, CONTROLLER_EPOCH, Content, ISR_CHANGES, KNOWN_BROKERS, KnownBrokersNode, StateNode, TOPICS, state_path,
+    topic_path,
 };
 
 /// Another controller was elected since.
@@ -191,7 +192,16 @@ impl Reign {
 
     fn plan<T: Clone + From<Question>>(&mut self, happened: Happened, hands: &mut Hands<'_, T>) {
         match happened {
-            Happened::Elected => self.jobs.extend([Job::Brokers, Job::Topics, Job::Begin, Job::IsrChanges]),
+            Happened::Elected => {
+                self.jobs.extend([
+                    Job::KnownBrokers,
+                    Job::Brokers,
+                    Job::Topics,
+                    Job::Begin,
+                    Job::Settle,
+                    Job::IsrChanges,
+                ]);
+            }
             Happened::Brokers => self.jobs.push_back(Job::Brokers),
             Happened::Topics => self.jobs.extend([Job::Topics, Job::Create]),
             Happened::Isrs => self.jobs.push_back(Job::IsrChanges),
@@ -234,6 +244,14 @@ impl Reign {
     fn perform<T: Clone + From<Question>>(&mut self, job: Job, hands: &mut Hands<'_, T>) {
         match job {
             Job::Begin => self.take_over(hands),
+            Job::Settle => {
+                let returned = std::mem::take(&mut self.context.returned);
+                self.jobs.push_front(Job::Create);
+                if !returned.is_empty() {
+                    self.jobs.push_front(Job::Remember);
+                    self.jobs.push_front(Job::Join(returned.into_iter().collect()));
+                }
+            }
             Job::Fail(brokers) => self.fail(&brokers, hands),
             Job::Join(brokers) => self.join(&brokers, hands),
             Job::Announce(partitions) => self.announce(&partitions, hands),
@@ -265,7 +283,6 @@ impl Reign {
         let offline = self.context.offline();
         let hosted = self.context.hosted_by(&dead);
         self.jobs.push_front(Job::Elect(Strategy::Offline, offline));
-        self.jobs.push_front(Job::Create);
         self.jobs.push_front(Job::Elect(Strategy::Remove(dead), hosted));
     }
 
@@ -295,6 +312,7 @@ impl Reign {
         for (broker, _) in brokers {
             self.command(*broker, &partitions, hands);
         }
+        self.jobs.push_front(Job::Create);
         self.jobs.push_front(Job::Elect(Strategy::Offline, self.context.offline()));
     }
 
@@ -329,6 +347,11 @@ impl Reign {
                     ])
                 };
                 Some(states.iter().map(create).collect())
+            }
+            Job::Remember => {
+                let epochs = self.context.live.iter().map(|(id, epoch)| (id.0, epoch.0)).collect();
+                let (path, data) = (KNOWN_BROKERS.to_owned(), KnownBrokersNode { epochs }.encode());
+                Some(vec![Call::Multi(vec![check(), Operation::SetData { path, data, version: None }])])
             }
             Job::TopicWritten(_, request) => Some(self.topic_calls(request)),
             other => {

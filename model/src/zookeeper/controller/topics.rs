@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Answers;
 use super::reign::{Reign, creation_error};
+use crate::config::TopicConfig;
 use crate::controller::{Created, create_topics};
 use crate::metadata::{
     BrokerRegistration, Image, MetadataRecord, PartitionRegistration, RecoveryState, TopicRegistration,
@@ -21,12 +22,12 @@ impl Reign {
     pub(super) fn topic_calls(&self, request: &CreateTopicsRequest) -> Vec<Call> {
         let Created { records, .. } = create_topics(&self.image(), request);
         let topics = records.iter().filter_map(|record| match record {
-            MetadataRecord::Topic { name, id, config } => Some((name, *id, config)),
+            MetadataRecord::Topic { name, id, config } => Some((name, *id, config.as_ref())),
             _ => None,
         });
-        let call = |(name, id, config): (&String, TopicId, &Box<crate::config::TopicConfig>)| {
+        let call = |(name, id, config): (&String, TopicId, &TopicConfig)| {
             let create = |path: String, data: Bytes| Operation::Create { path, data, mode: CreateMode::Persistent };
-            let config = TopicConfigNode { config: (**config).clone() };
+            let config = TopicConfigNode { config: config.clone() };
             let topic = topic_path(name);
             Call::Multi(vec![
                 create(topic_config_path(name), config.encode()),
