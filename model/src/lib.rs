@@ -22,3 +22,4 @@ pub mod protocol;
 mod quorum;
 pub mod replica;
 pub mod wire;
+pub mod zookeeper;

@@ -30,6 +30,8 @@ pub enum Node {
     Broker(BrokerId),
     /// A client.
     Client(ClientId),
+    /// The ZooKeeper ensemble, taken as one.
+    Ensemble,
 }
 
 /// A topic's identity. Kafka's is a UUID; ours is the metadata offset of the record that created the topic, which is
@@ -67,6 +69,18 @@ pub struct PartitionEpoch(pub i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BrokerEpoch(pub i64);
 
+/// ZooKeeper mode: how often a controller was elected; every message of a controller carries it (C63).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ControllerEpoch(pub i32);
+
+/// A session between the ZooKeeper ensemble and one of its clients (C60).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionId(pub u64);
+
+/// The place of a transaction in the order of all that the ensemble has committed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Zxid(pub i64);
+
 /// Which disk: the `directory.id` of `meta.properties`, drawn when a disk is formatted. One that was replaced has another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DirectoryId(pub u64);
@@ -95,7 +109,7 @@ impl Node {
     pub fn broker(self) -> Option<BrokerId> {
         match self {
             Self::Broker(id) => Some(id),
-            Self::Controller(_) | Self::Client(_) => None,
+            Self::Controller(_) | Self::Client(_) | Self::Ensemble => None,
         }
     }
 
@@ -180,6 +194,14 @@ impl LeaderEpoch {
     }
 }
 
+impl ControllerEpoch {
+    /// The next epoch.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 impl PartitionEpoch {
     /// The next epoch.
     #[must_use]
@@ -242,6 +264,7 @@ impl fmt::Display for Node {
             Self::Controller(id) => id.fmt(f),
             Self::Broker(id) => id.fmt(f),
             Self::Client(id) => id.fmt(f),
+            Self::Ensemble => f.write_str("zk"),
         }
     }
 }
@@ -256,6 +279,12 @@ impl fmt::Display for Partition {
 }
 
 impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for ControllerEpoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -29,9 +29,8 @@ pub(crate) struct FailoverRow {
 pub(crate) fn samples(findings: &Findings) -> Vec<(&'static str, &Histogram)> {
     let run = findings.scenarios.iter().find(|(scenario, _)| scenario.name == failover::SCENARIO);
     let measures = run.map(|(_, sum)| &sum.measures);
-    let both = measures.map(|measures| {
-        [("a broker that led", &measures.unavailability), ("the active controller", &measures.controller_failover)]
-    });
+    let both = measures
+        .map(|measures| [("leader", &measures.unavailability), ("active controller", &measures.controller_failover)]);
     both.into_iter().flatten().filter(|(_, samples)| samples.count() > 0).collect()
 }
 
@@ -60,7 +59,7 @@ pub(crate) fn reasons(rows: &[FailoverRow]) -> Vec<(Exit, String)> {
         let (longest, timeouts) = (row.longest_seconds, row.timeouts_seconds);
         (
             Exit::Violated,
-            format!("the failover of {} took {longest:.1} s, and its timeouts are {timeouts:.1} s", row.of),
+            format!("the failover of the {} took {longest:.1} s, and its timeouts are {timeouts:.1} s", row.of),
         )
     };
     late.map(reason).collect()
@@ -87,7 +86,7 @@ mod tests {
         let rows = after(3_000_000);
         assert_eq!(
             rows.iter().map(|row| (row.of, row.samples)).collect::<Vec<_>>(),
-            [("a broker that led", 1), ("the active controller", 1)]
+            [("leader", 1), ("active controller", 1)]
         );
         assert!(reasons(&rows).is_empty());
         let reasons = reasons(&after(60_000_000));

@@ -28,6 +28,7 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         Guarantee::AcksOne => promise.acks == Acks::Leader,
         Guarantee::AcksNone => promise.acks == Acks::None,
         Guarantee::Order => promise.ordered && promise.acks != Acks::None,
+        Guarantee::MetadataLog => !plan.cluster.zookeeper,
         Guarantee::KeyOrder => plan.load.keys > 0,
         Guarantee::AtMostOnce => promise.at_most_once,
         // Something must go wrong before anything fails for certain.
@@ -46,7 +47,6 @@ pub(crate) fn in_scope(guarantee: Guarantee, plan: &Plan) -> bool {
         | Guarantee::LeaderCompleteness
         | Guarantee::InSyncSet
         | Guarantee::Epochs
-        | Guarantee::MetadataLog
         | Guarantee::HighWatermark
         | Guarantee::NothingMadeUp
         | Guarantee::Progress => true,

@@ -42,6 +42,9 @@ use crate::check::watermarks::{self, Moved};
 use crate::guarantee::Guarantee;
 use crate::promise::Promise;
 
+/// What was decided in ZooKeeper mode is told by the ensemble: to the judge it is the one controller there is.
+const ENSEMBLE: ControllerId = ControllerId(0);
+
 /// Watches a run and judges it against everything that its cluster promises.
 #[derive(Clone, Debug)]
 pub struct Judge {
@@ -69,6 +72,7 @@ impl Observer for Judge {
                     Node::Broker(broker) => self.broker_noted(broker, event),
                     Node::Client(client) => self.client_noted(client, event),
                     Node::Controller(id) => self.controller_noted(id, event),
+                    Node::Ensemble => self.controller_noted(ENSEMBLE, event),
                 }
             }
             (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
@@ -78,9 +82,12 @@ impl Observer for Judge {
                 self.shared.controller_stopped(id, *how);
                 self.quorum.stopped(id);
             }
+            (What::Started { .. }, Some(Node::Ensemble)) => self.shared.controller_started(ENSEMBLE),
+            (What::Stopped { how }, Some(Node::Ensemble)) => self.shared.controller_stopped(ENSEMBLE, *how),
             (What::Stopped { .. }, Some(Node::Client(client))) => self.records.abandon(client),
             (What::Struck(fault), node) => {
                 self.progress.struck(fault);
+                let node = if node == Some(Node::Ensemble) { Some(Node::Controller(ENSEMBLE)) } else { node };
                 self.shared.struck(node, fault);
                 if let (Some(Node::Controller(id)), Fault::SyncError(_) | Fault::Wipe(_) | Fault::Rot(_)) =
                     (node, fault)
@@ -101,7 +108,8 @@ impl Judge {
     /// A judge who holds the cluster to what its settings promise.
     #[must_use]
     pub fn new(cluster: &Cluster) -> Self {
-        Self::of(Promise::of(&cluster.settings))
+        let promise = Promise::of(&cluster.settings);
+        Self::of(if cluster.zookeeper { promise.with_zookeeper(&cluster.settings) } else { promise })
     }
 
     /// A judge who holds a run to this promise.

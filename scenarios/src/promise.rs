@@ -26,6 +26,12 @@ pub struct Promise {
     pub elects_uncleanly_within: Duration,
     /// Whether the controller writes no-op records, so that the metadata log never stands still (C27).
     pub metadata_moves: bool,
+    /// Whether brokers apply a metadata log. In ZooKeeper mode the controller tells them what it has read (C65).
+    pub has_metadata_log: bool,
+    /// Whether who is fenced, or comes back, is out of every in-sync set in which it is not the last with the very decision
+    /// that says so. In ZooKeeper mode the ensemble says so and the controller sees it later (C72): until then a replica that
+    /// has lost what it had not synced counts as in sync (KIP-380, KAFKA-18106).
+    pub vacates_seats_at_once: bool,
     defaults: BrokerConfig,
     /// The largest batch that may come back in pieces while later ones are under way; `None` if none are.
     overtaken: Option<u64>,
@@ -88,9 +94,19 @@ impl Promise {
             decides_within: producer.max_block + producer.delivery_timeout + producer.request_timeout + MARGIN,
             elects_uncleanly_within: settings.controller.unclean_leader_election_interval + settles_within(settings),
             metadata_moves: !settings.controller.metadata_max_idle_interval.is_zero(),
+            has_metadata_log: true,
+            vacates_seats_at_once: true,
             defaults: broker.clone(),
             overtaken: (producer.max_in_flight_requests_per_connection > 1).then_some(producer.batch_size),
         }
+    }
+
+    /// The same in ZooKeeper mode (§3.10).
+    #[must_use]
+    pub fn with_zookeeper(self, settings: &Settings) -> Self {
+        // After a session has ended another has to begin, and so does another controller.
+        let settles_within = self.settles_within + settings.broker.zookeeper_session_timeout * 3;
+        Self { has_metadata_log: false, vacates_seats_at_once: false, settles_within, ..self }
     }
 
     /// What a topic with these properties promises.

@@ -59,6 +59,7 @@ pub fn brisk(cluster: Cluster) -> Cluster {
     let shorter = [
         ("broker.session.timeout.ms", "3000"),
         ("broker.heartbeat.interval.ms", "500"),
+        ("zookeeper.session.timeout.ms", "3000"),
         ("replica.lag.time.max.ms", "4000"),
         ("request.timeout.ms", "4000"),
         ("replica.socket.timeout.ms", "4000"),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::event::{Event, Value};
 use model::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration};
-use model::names::{BrokerId, ControllerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
+use model::names::{BrokerId, EndOffset, LeaderEpoch, Node, Offset, Partition, TopicId};
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -25,7 +25,7 @@ pub struct Cast {
     created: BTreeSet<String>,
     refused: BTreeMap<String, String>,
     assigned: BTreeSet<Node>,
-    controller: Option<(ControllerId, LeaderEpoch)>,
+    controller: Option<(Node, LeaderEpoch)>,
     /// What each record of the metadata log said when it was first told.
     told: Vec<u64>,
 }
@@ -83,9 +83,9 @@ impl Cast {
         &self.image
     }
 
-    /// Who was the last to become the active controller, and in which epoch of the quorum.
+    /// Who was the last to become the active controller, and in which epoch: in ZooKeeper mode a broker.
     #[must_use]
-    pub fn controller(&self) -> Option<(ControllerId, LeaderEpoch)> {
+    pub fn controller(&self) -> Option<(Node, LeaderEpoch)> {
         self.controller
     }
 
@@ -262,10 +262,8 @@ impl Cast {
             // A controller that died in the step in which it committed tells its last records once more.
             Event::Committed { offset, .. } if self.image.end.covers(*offset) => {}
             Event::ControllerLed { epoch } => {
-                if let Node::Controller(id) = node
-                    && self.controller.is_none_or(|(_, known)| *epoch > known)
-                {
-                    self.controller = Some((id, *epoch));
+                if self.controller.is_none_or(|(_, known)| *epoch > known) {
+                    self.controller = Some((node, *epoch));
                 }
             }
             Event::Committed { offset, record } => {

@@ -21,6 +21,9 @@ pub struct Cluster {
     /// Controller `c1` runs in one process with broker `b1`, `c2` with `b2`, and so on: `process.roles=broker,controller`.
     #[serde(default)]
     pub combined: bool,
+    /// There is no quorum of controllers but a ZooKeeper ensemble, and brokers elect the controller among themselves (§3.10).
+    #[serde(default)]
+    pub zookeeper: bool,
     /// How many producers: the first clients.
     pub producers: u32,
     /// How many consumers: the next clients. Each is assigned every partition of one topic, taken in turns.
@@ -81,6 +84,7 @@ impl Cluster {
             brokers,
             controllers: 1,
             combined: false,
+            zookeeper: false,
             producers: 1,
             consumers: 1,
             topics: Vec::new(),
@@ -109,6 +113,16 @@ impl Cluster {
         self
     }
 
+    /// No controllers, but a ZooKeeper ensemble, and brokers that elect the controller among themselves (§3.10), as in the
+    /// last Kafka that had it.
+    #[must_use]
+    pub fn zookeeper(mut self) -> Self {
+        self.controllers = 0;
+        self.combined = false;
+        self.zookeeper = true;
+        self.protocol(Protocol::ZOOKEEPER)
+    }
+
     /// Who runs in the same process as this node, if anybody does.
     #[must_use]
     pub fn housemate(&self, node: Node) -> Option<Node> {
@@ -116,7 +130,7 @@ impl Cluster {
         match node {
             Node::Controller(ControllerId(id)) if housed(id) => Some(BrokerId(id).into()),
             Node::Broker(BrokerId(id)) if housed(id) => Some(ControllerId(id).into()),
-            Node::Controller(_) | Node::Broker(_) | Node::Client(_) => None,
+            Node::Controller(_) | Node::Broker(_) | Node::Client(_) | Node::Ensemble => None,
         }
     }
 
@@ -326,7 +340,10 @@ impl Cluster {
             Err(format!("{field} is {value}, and can {allowed}"))
         };
         within("brokers", self.brokers.into(), 1, MOST_NODES)?;
-        within("controllers", self.controllers.into(), 1, MOST_CONTROLLERS)?;
+        match self.zookeeper {
+            true => within("controllers in ZooKeeper mode", self.controllers.into(), 0, 0)?,
+            false => within("controllers", self.controllers.into(), 1, MOST_CONTROLLERS)?,
+        }
         within("producers", self.producers.into(), 0, MOST_NODES)?;
         within("consumers", self.consumers.into(), 0, MOST_NODES)?;
         within("topics", self.topics.len() as u64, 0, MOST_NODES)?;

@@ -178,6 +178,26 @@ pub enum Api {
     AdministerRequest,
     /// Its answer.
     AdministerResponse,
+    /// Within a session with the ZooKeeper ensemble.
+    ZooKeeperRequest,
+    /// From the ensemble.
+    ZooKeeperResponse,
+    /// LeaderAndIsr.
+    LeaderAndIsrRequest,
+    /// Its answer.
+    LeaderAndIsrResponse,
+    /// UpdateMetadata.
+    UpdateMetadataRequest,
+    /// Its answer.
+    UpdateMetadataResponse,
+    /// StopReplica.
+    StopReplicaRequest,
+    /// Its answer.
+    StopReplicaResponse,
+    /// ControlledShutdown.
+    ControlledShutdownRequest,
+    /// Its answer.
+    ControlledShutdownResponse,
 }
 
 impl Fact {

@@ -63,6 +63,11 @@ impl Process {
             .filter(|registration| registration.replicas.contains(&self.own.id))
             .cloned()
             .collect();
+        self.take_roles(mine, step)
+    }
+
+    /// This broker is a replica of each of these.
+    pub(super) fn take_roles(&mut self, mine: Vec<PartitionRegistration>, step: &mut Step<'_>) -> Result<(), Stop> {
         let (leading, following): (Vec<_>, Vec<_>) =
             mine.into_iter().partition(|registration| registration.leader == Some(self.own.id));
         for registration in leading {

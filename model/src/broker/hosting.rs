@@ -24,6 +24,11 @@ impl Process {
             .filter(|registration| registration.replicas.contains(&self.own.id))
             .map(|registration| registration.partition)
             .collect();
+        self.open_logs_of(mine, step)
+    }
+
+    /// The same, of these partitions.
+    pub(super) fn open_logs_of(&mut self, mine: Vec<Partition>, step: &mut Step<'_>) -> Result<(), Stop> {
         for partition in mine {
             let directory = self.image.directory(partition).unwrap_or_default();
             if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {

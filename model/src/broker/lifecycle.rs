@@ -76,6 +76,23 @@ impl Lifecycle {
         }
     }
 
+    /// ZooKeeper mode: this life is registered, or once more, because its session had ended.
+    pub(super) fn registered(&mut self, registered: BrokerEpoch) {
+        match &mut self.stage {
+            Stage::Registered { epoch, .. } | Stage::ShuttingDown { epoch, .. } => *epoch = registered,
+            Stage::Stopping { epoch } => *epoch = Some(registered),
+            Stage::Registering { .. } => self.stage = Stage::Registered { epoch: registered, fenced: false },
+        }
+    }
+
+    /// ZooKeeper mode: an orderly stop has begun.
+    pub(super) fn shut_down(&mut self, now: Time) {
+        self.stage = match self.epoch() {
+            Some(epoch) => Stage::ShuttingDown { epoch, patience_ends: now + CONTROLLED_SHUTDOWN_PATIENCE },
+            None => Stage::Stopping { epoch: None },
+        };
+    }
+
     /// Whether an orderly stop has begun (R18).
     pub(super) fn is_shutting_down(&self) -> bool {
         matches!(self.stage, Stage::ShuttingDown { .. } | Stage::Stopping { .. })
@@ -201,6 +218,7 @@ impl Process {
             LogFolder::mark_clean(step.disk, epoch)?;
         }
         step.effects.note(Event::ShutDown);
+        self.end_session(step);
         step.effects.exit();
         Ok(())
     }

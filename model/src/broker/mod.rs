@@ -33,6 +33,7 @@ mod strays;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod zookeeper;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ use self::proposing::Proposals;
 use self::step::Step;
 use self::strays::Strays;
 use self::waiting::Waiting;
+use self::zookeeper::Coordination;
 use crate::config::{BrokerConfig, EffectiveTopicConfig, TopicConfig};
 use crate::disk::Disk;
 use crate::event::Event;
@@ -69,8 +71,10 @@ pub struct Broker {
 #[derive(Clone, Debug)]
 struct Own {
     id: BrokerId,
-    /// The controllers, in order of id; never none.
+    /// The controllers, in order of id; none in ZooKeeper mode.
     controllers: Vec<ControllerId>,
+    /// Whether there is an ensemble instead of controllers.
+    zookeeper: bool,
     /// As it was told at its start.
     fixed: BrokerConfig,
     /// As it is now, with what was changed since (C48).
@@ -95,6 +99,8 @@ struct Process {
     background: Background,
     strays: Strays,
     cleaner: Cleaner,
+    /// In ZooKeeper mode alone. What it is to the controllers of the other mode then stands still.
+    zookeeper: Option<Box<Coordination>>,
     /// What would be drawn at random is drawn from here.
     chance: Chance,
     correlations: u64,
@@ -108,7 +114,16 @@ impl Broker {
     /// If there is no controller.
     pub fn new(id: BrokerId, controllers: Vec<ControllerId>, config: BrokerConfig, protocol: Protocol) -> Self {
         assert!(!controllers.is_empty(), "a broker obeys somebody");
-        Self { own: Own { id, controllers, fixed: config.clone(), config, protocol }, process: None }
+        let own = Own { id, controllers, zookeeper: false, fixed: config.clone(), config, protocol };
+        Self { own, process: None }
+    }
+
+    /// The same in ZooKeeper mode (§3.10).
+    #[must_use]
+    pub fn with_zookeeper(id: BrokerId, config: BrokerConfig, protocol: Protocol) -> Self {
+        let controllers = Vec::new();
+        let own = Own { id, controllers, zookeeper: true, fixed: config.clone(), config, protocol };
+        Self { own, process: None }
     }
 
     /// The replicas of the running process, for transcripts.
@@ -150,6 +165,7 @@ impl Process {
             strays: Strays::left_over(step.disk, step.now + own.config.log_segment_delete_delay)?,
             chance,
             cleaner: Cleaner::default(),
+            zookeeper: own.zookeeper.then(|| Box::new(Coordination::new(&own, step.now))),
             own,
             folder,
             observer: Observer::default(),
@@ -161,8 +177,12 @@ impl Process {
             proposals: Proposals::default(),
             correlations: 0,
         };
-        process.observe(step);
-        process.announce(step);
+        if process.has_zookeeper() {
+            process.connect(step);
+        } else {
+            process.observe(step);
+            process.announce(step);
+        }
         Ok(process)
     }
 
@@ -173,6 +193,7 @@ impl Process {
             Input::Severed(severed) => self.severed(severed, step),
             Input::Later(task) => self.carry_out(task, step)?,
             Input::Tick => self.tick(step)?,
+            Input::Terminate if self.has_zookeeper() => self.leave(step),
             Input::Terminate => self.terminate(step),
         }
         while let Some(request) = self.connections.next() {
@@ -206,22 +227,30 @@ impl Process {
             Request::OffsetsForLeaderEpoch(ask) => self.offsets_for_leader_epoch(reply, &ask, step),
             Request::Metadata(metadata) => self.metadata(reply, &metadata, step),
             Request::DeleteRecords(delete) => self.delete_records(reply, delete, step),
+            Request::CreateTopics(_)
+            | Request::Administer(_)
+            | Request::LeaderAndIsr(_)
+            | Request::UpdateMetadata(_)
+            | Request::StopReplica(_)
+            | Request::ControlledShutdown(_) => return self.serve_zookeeper(reply, request, step),
             // Not a broker's business: whoever sends it took this node for a controller.
             Request::AlterPartition(_)
             | Request::BrokerRegistration(_)
             | Request::BrokerHeartbeat(_)
-            | Request::CreateTopics(_)
-            | Request::Administer(_)
             | Request::Vote(_)
             | Request::BeginQuorumEpoch(_)
             | Request::EndQuorumEpoch(_)
             | Request::FetchMetadata(_)
-            | Request::FetchSnapshot(_) => self.close(reply, step),
+            | Request::FetchSnapshot(_)
+            | Request::ZooKeeper(_) => self.close(reply, step),
         }
         Ok(())
     }
 
     fn receive_response(&mut self, envelope: Envelope, step: &mut Step<'_>) -> Result<(), Stop> {
+        if self.has_zookeeper() && envelope.channel != Channel::ReplicaFetch {
+            return self.zookeeper_answered(envelope, step);
+        }
         let (from, channel, correlation) = (envelope.from, envelope.channel, envelope.correlation);
         let Body::Response(response) = envelope.body else { return Ok(()) };
         match (channel, response) {
@@ -251,6 +280,12 @@ impl Process {
     }
 
     fn severed(&mut self, severed: Severed, step: &mut Step<'_>) {
+        if self.has_zookeeper() && severed.channel != Channel::ReplicaFetch {
+            if !self.connections.severed(severed.connection) {
+                self.zookeeper_severed(severed, step);
+            }
+            return;
+        }
         match severed.channel {
             Channel::Lifecycle => self.lifecycle_severed(severed.peer, step),
             Channel::Metadata => self.observer_severed(severed.peer, step),
@@ -261,7 +296,7 @@ impl Process {
                     self.fetcher_severed(severed, step);
                 }
             }
-            Channel::Client | Channel::Quorum => {
+            Channel::Client | Channel::Quorum | Channel::ZooKeeper | Channel::Control => {
                 self.connections.severed(severed.connection);
             }
         }
@@ -273,6 +308,7 @@ impl Process {
             Task::CountFetch { ticket } => self.count_fetch(ticket, step),
             Task::AnswerFetch { ticket } => return self.answer_fetch(ticket, step),
             Task::Wake { partition, high_watermark_moved } => self.wake(partition, high_watermark_moved, step),
+            Task::SendAlterPartition if self.has_zookeeper() => self.write_isrs(step),
             Task::SendAlterPartition => self.send_proposals(step),
             Task::ApplyMetadata { .. } => return self.apply_metadata(step),
             Task::CompleteShutdown => return self.complete_shutdown(step),
@@ -311,9 +347,13 @@ impl Process {
         while let Some(ticket) = self.waiting.overdue(step.now) {
             self.expire(ticket, step);
         }
-        self.tick_lifecycle(step);
-        self.tick_observer(step);
-        self.tick_proposals(step);
+        if self.has_zookeeper() {
+            self.tick_zookeeper(step)?;
+        } else {
+            self.tick_lifecycle(step);
+            self.tick_observer(step);
+            self.tick_proposals(step);
+        }
         self.tick_fetchers(step);
         self.tick_background(step)
     }
@@ -329,11 +369,16 @@ impl Process {
     }
 
     fn deadline(&self) -> Option<Time> {
+        let coordination = match &self.zookeeper {
+            Some(zookeeper) => zookeeper.deadline(),
+            None => {
+                let all = [self.lifecycle.deadline(), self.observer.deadline(), self.proposals.deadline()];
+                all.into_iter().flatten().min()
+            }
+        };
         [
             self.waiting.deadline(),
-            self.lifecycle.deadline(),
-            self.observer.deadline(),
-            self.proposals.deadline(),
+            coordination,
             self.fetchers.deadline(),
             self.background.deadline(),
             self.strays.deadline(),

@@ -31,6 +31,16 @@ pub(super) struct Proposals {
 }
 
 impl Proposals {
+    /// All that was not answered.
+    pub(super) fn waiting(&self) -> Vec<AlterPartitionItem> {
+        self.items.values().cloned().collect()
+    }
+
+    /// One was.
+    pub(super) fn done(&mut self, partition: Partition) {
+        self.items.remove(&partition);
+    }
+
     pub(super) fn deadline(&self) -> Option<Time> {
         self.outstanding.map(|asked| asked.outstanding.deadline).or(self.retry_at)
     }
@@ -143,7 +153,7 @@ impl Process {
     }
 
     /// One partition's answer (R57-R60). `false` if the item is to be sent again.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         item: AlterPartitionItem,
         result: Result<PartitionChangeAccepted, ErrorCode>,

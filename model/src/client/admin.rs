@@ -14,7 +14,7 @@ use super::earliest;
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::machine::{Chance, Command, Effects, Input, Machine, Stop};
-use crate::names::{BrokerId, ClientId, ControllerId, Node, Partition, Time, TopicId};
+use crate::names::{BrokerId, ClientId, Node, Partition, Time, TopicId};
 use crate::wire::{
     Body, CreateTopicsRequest, CreateTopicsResponse, Envelope, ErrorCode, MetadataRequest, MetadataResponse,
     MetadataTopic, NewTopic, Request, Response,
@@ -37,7 +37,7 @@ const IN_FLIGHT_LIMIT: u32 = u32::MAX;
 /// [`Event::OffsetListed`], for each [`Command::Administer`] [`Event::Administered`]; if no broker ever knew the topic, that it was described without partitions.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    controllers: Vec<ControllerId>,
+    controllers: Vec<Node>,
     /// Which of them is taken for the active one.
     active: usize,
     bootstrap: Vec<BrokerId>,
@@ -111,15 +111,15 @@ enum Outcome {
 }
 
 impl Admin {
-    /// An admin client that asks these controllers to change something, and asks these brokers about them. Each call may take as long
+    /// An admin client that asks these controllers to change something (in ZooKeeper mode brokers, one of which is it), and asks these brokers about them. Each call may take as long
     /// as `timeout`.
     #[must_use]
     ///
     /// # Panics
     /// If there is no controller.
-    pub fn new(id: ClientId, controllers: Vec<ControllerId>, bootstrap: Vec<BrokerId>, timeout: Duration) -> Self {
+    pub fn new(id: ClientId, controllers: Vec<impl Into<Node>>, bootstrap: Vec<BrokerId>, timeout: Duration) -> Self {
         Self {
-            controllers,
+            controllers: controllers.into_iter().map(Into::into).collect(),
             active: 0,
             bootstrap,
             timeout,
@@ -263,7 +263,7 @@ impl Admin {
                 let lot = self.chance.draw("metadata broker", self.asked);
                 self.connections.least_loaded(&self.bootstrap, IN_FLIGHT_LIMIT, lot).map(Node::from)
             };
-            let active = Node::from(self.controllers[self.active % self.controllers.len()]);
+            let active = self.controllers[self.active % self.controllers.len()];
             let controller = || Some(active).filter(|&to| self.connections.takes(to, IN_FLIGHT_LIMIT));
             let (to, request) = match &call.work {
                 Work::Create(create) => {
@@ -377,9 +377,9 @@ impl Confirm {
 }
 
 /// Which controller to take for the active one, when this one was and is not, or is silent: the next (S10).
-fn another(active: usize, node: Node, controllers: &[ControllerId]) -> usize {
+fn another(active: usize, node: Node, controllers: &[Node]) -> usize {
     let count = controllers.len();
-    if Node::from(controllers[active % count]) == node { (active + 1) % count } else { active }
+    if controllers[active % count] == node { (active + 1) % count } else { active }
 }
 
 fn describe(name: &str, answer: &MetadataResponse) -> Outcome {

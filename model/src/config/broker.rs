@@ -44,6 +44,8 @@ config! {
     "broker.session.timeout.ms" => broker_session_timeout: Duration = ms(9_000), in 1..=INT;
     /// How long a starting broker tries to register before it gives up.
     "initial.broker.registration.timeout.ms" => initial_broker_registration_timeout: Duration = ms(60_000), in 1..=INT;
+    /// ZooKeeper mode: after so long a silence the ensemble takes a broker's session for ended.
+    "zookeeper.session.timeout.ms" => zookeeper_session_timeout: Duration = ms(18_000), in 1..=INT;
     /// Bytes at which a segment is closed and the next one begun.
     "log.segment.bytes" => log_segment_bytes: u64 = 1_073_741_824, in 1..=INT, kafka_minimum 1_048_576;
     /// Age at which a segment is closed although it is not full; counts before `log.roll.hours`.

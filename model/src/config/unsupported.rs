@@ -158,7 +158,9 @@ pub(super) const SERVER: &[Unsupported] = &[
         "what Kafka did in its history is chosen by the protocol, not by a property",
         "eligible.leader.replicas.enable unstable.api.versions.enable unstable.feature.versions.enable
          inter.broker.protocol.version log.message.format.version log.message.downconversion.enable
-         controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms zookeeper.*",
+         controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms zookeeper.connect
+         zookeeper.connection.timeout.ms zookeeper.set.acl zookeeper.max.in.flight.requests zookeeper.ssl.*
+         zookeeper.clientCnxnSocket zookeeper.metadata.migration.enable",
     ),
 ];
 

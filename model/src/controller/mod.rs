@@ -28,6 +28,9 @@ use crate::wire::{Body, Envelope, ErrorCode, ReplyTo, Request, Response, Voter};
 
 use reign::Reign;
 
+pub(crate) use pending::refusal;
+pub(crate) use topics::{Created, create as create_topics};
+
 /// One controller process.
 #[derive(Clone, Debug)]
 pub struct Controller {

@@ -51,7 +51,7 @@ impl Pending {
 
 /// What to answer to a request that is not served, in the form that its API has for it. `None` for what a controller does
 /// not serve at all.
-pub(super) fn refusal(request: &Request, error: ErrorCode) -> Option<Response> {
+pub(crate) fn refusal(request: &Request, error: ErrorCode) -> Option<Response> {
     Some(match request {
         Request::BrokerRegistration(_) => Response::BrokerRegistration(BrokerRegistrationResponse::refused(error)),
         Request::BrokerHeartbeat(_) => Response::BrokerHeartbeat(BrokerHeartbeatResponse::refused(error)),
@@ -78,6 +78,11 @@ pub(super) fn refusal(request: &Request, error: ErrorCode) -> Option<Response> {
         | Request::BeginQuorumEpoch(_)
         | Request::EndQuorumEpoch(_)
         | Request::FetchMetadata(_)
-        | Request::FetchSnapshot(_) => return None,
+        | Request::FetchSnapshot(_)
+        | Request::ZooKeeper(_)
+        | Request::LeaderAndIsr(_)
+        | Request::UpdateMetadata(_)
+        | Request::StopReplica(_)
+        | Request::ControlledShutdown(_) => return None,
     })
 }

@@ -16,18 +16,18 @@ const NAME_LENGTH_MAX: usize = 249;
 
 /// The decision on a CreateTopics request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Created {
+pub(crate) struct Created {
     /// What changes.
-    pub(super) records: Vec<MetadataRecord>,
+    pub(crate) records: Vec<MetadataRecord>,
     /// What to answer once that is committed: one answer per topic, in the order of the request.
-    pub(super) topics: Vec<CreatedTopic>,
+    pub(crate) topics: Vec<CreatedTopic>,
 }
 
 /// Why nothing is done, with a sentence for people.
 pub(super) type Refusal = (ErrorCode, String);
 
 /// Creates what can be created; each topic is judged for itself.
-pub(super) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {
+pub(crate) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {
     let wanted: u64 = request.topics.iter().map(|topic| u64::from(topic.partitions)).sum();
     if wanted > PARTITIONS_MAX {
         return refuse_all(request, &format!("more than {PARTITIONS_MAX} partitions in one request"));

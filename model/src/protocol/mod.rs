@@ -6,6 +6,7 @@
 
 mod acknowledgement;
 mod admission;
+mod bouncing;
 mod candidates;
 mod derived;
 mod election;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use acknowledgement::Acknowledgement;
 pub use admission::{Admission, Newcomer};
+pub use bouncing::Bouncing;
 pub use candidates::Candidates;
 pub use derived::Derived;
 pub use election::{Elected, Election};
@@ -94,6 +96,9 @@ pub struct Protocol {
     pub resending: Resending,
     /// Where does a consumer read on?
     pub polling: Polling,
+    /// ZooKeeper mode: what of a broker that went and came back before a controller looked?
+    #[serde(default)]
+    pub bouncing: Bouncing,
 }
 
 impl Protocol {
@@ -116,6 +121,7 @@ impl Protocol {
         muting: Muting::WhenOnlyOneMayBeInFlight,
         resending: Resending::AsConfigured,
         polling: Polling::BehindLastRecord,
+        bouncing: Bouncing::AcrossControllers,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).
@@ -126,6 +132,20 @@ impl Protocol {
         truncation: Truncation::HighWatermark,
         watermark: Watermark::MaximalIsr,
         admission: Admission::HighWatermark,
+        ..Self::LATEST
+    };
+}
+
+impl Protocol {
+    /// The last Kafka with ZooKeeper, 2.7 to 3.x, as far as the mode decides: leaders write the in-sync set themselves, with
+    /// both sets required meanwhile (KIP-497); nobody compares in which life a newcomer has fetched (C68); the high watermark
+    /// knows no minimum (C69); and a broker that returns is out of a set only once a controller has seen it gone. But for
+    /// [`Bouncing`], which Kafka answered in a way that loses records.
+    pub const ZOOKEEPER: Self = Self {
+        watermark: Watermark::MaximalIsr,
+        admission: Admission::Active,
+        proposals: Proposals::NoBrokerEpochs,
+        returning: Returning::KeepsItsSeats,
         ..Self::LATEST
     };
 }

@@ -125,6 +125,8 @@ error_codes! {
     NewLeaderElected = 108, "NEW_LEADER_ELECTED";
     /// The request is for another voter, or another disk of this one.
     InvalidVoterKey = 125, "INVALID_VOTER_KEY";
+    /// The message is from a controller that was succeeded.
+    StaleControllerEpoch = 11, "STALE_CONTROLLER_EPOCH";
 }
 
 impl ErrorCode {

@@ -6,6 +6,7 @@ mod control;
 mod data;
 mod error;
 mod quorum;
+mod zookeeper;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,12 @@ pub use error::ErrorCode;
 pub use quorum::{
     BeginQuorumEpochRequest, EndQuorumEpochRequest, FetchMetadataRequest, FetchMetadataResponse, FetchSnapshotRequest,
     FetchSnapshotResponse, LogReader, QuorumEpochResponse, VoteRequest, VoteResponse, Voter,
+};
+
+pub use zookeeper::{
+    Answer, Call, ControlledShutdownRequest, ControlledShutdownResponse, CreateMode, LeaderAndIsrRequest,
+    LeadershipTold, Operation, Sender, Stat, StopReplicaRequest, Told, ToldTopic, UpdateMetadataRequest, WatchEvent,
+    WatchKind, ZooKeeperError, ZooKeeperRequest, ZooKeeperResponse,
 };
 
 use crate::names::Node;
@@ -74,6 +81,10 @@ pub enum Channel {
     AlterPartition,
     /// A controller's raft thread.
     Quorum,
+    /// A session with the ZooKeeper ensemble (C60).
+    ZooKeeper,
+    /// ZooKeeper mode: a controller's thread for one broker (C65).
+    Control,
 }
 
 /// A request or a response.
@@ -120,6 +131,16 @@ pub enum Request {
     FetchSnapshot(FetchSnapshotRequest),
     /// Change what the controller has decided.
     Administer(AdminRequest),
+    /// Within a session with the ZooKeeper ensemble.
+    ZooKeeper(ZooKeeperRequest),
+    /// ZooKeeper mode: lead or follow (C65).
+    LeaderAndIsr(LeaderAndIsrRequest),
+    /// ZooKeeper mode: what clients are to be told (C65).
+    UpdateMetadata(UpdateMetadataRequest),
+    /// ZooKeeper mode: neither lead nor follow (C65).
+    StopReplica(StopReplicaRequest),
+    /// ZooKeeper mode: a broker wants to go in an orderly way (C73).
+    ControlledShutdown(ControlledShutdownRequest),
 }
 
 /// What may be answered.
@@ -157,6 +178,16 @@ pub enum Response {
     FetchSnapshot(FetchSnapshotResponse),
     /// To [`Request::Administer`].
     Administer(AdminResponse),
+    /// To [`Request::ZooKeeper`], or of the ensemble's own accord within a session.
+    ZooKeeper(ZooKeeperResponse),
+    /// To [`Request::LeaderAndIsr`].
+    LeaderAndIsr(Told),
+    /// To [`Request::UpdateMetadata`].
+    UpdateMetadata(Told),
+    /// To [`Request::StopReplica`].
+    StopReplica(Told),
+    /// To [`Request::ControlledShutdown`].
+    ControlledShutdown(ControlledShutdownResponse),
 }
 
 impl Envelope {
@@ -234,6 +265,11 @@ impl Body {
                 Request::FetchMetadata(_) => "FetchMetadata",
                 Request::FetchSnapshot(_) => "FetchSnapshot",
                 Request::Administer(request) => request.name(),
+                Request::ZooKeeper(request) => request.name(),
+                Request::LeaderAndIsr(_) => "LeaderAndIsr",
+                Request::UpdateMetadata(_) => "UpdateMetadata",
+                Request::StopReplica(_) => "StopReplica",
+                Request::ControlledShutdown(_) => "ControlledShutdown",
             },
             Self::Response(response) => match response {
                 Response::Produce(_) => "ProduceResponse",
@@ -252,6 +288,11 @@ impl Body {
                 Response::FetchMetadata(_) => "FetchMetadataResponse",
                 Response::FetchSnapshot(_) => "FetchSnapshotResponse",
                 Response::Administer(_) => "AdminResponse",
+                Response::ZooKeeper(response) => response.name(),
+                Response::LeaderAndIsr(_) => "LeaderAndIsrResponse",
+                Response::UpdateMetadata(_) => "UpdateMetadataResponse",
+                Response::StopReplica(_) => "StopReplicaResponse",
+                Response::ControlledShutdown(_) => "ControlledShutdownResponse",
             },
         }
     }

@@ -143,6 +143,12 @@ pub const ALL: &[Scenario] = &[
         sketch: failovers,
     },
     Scenario {
+        name: "zookeeper",
+        sentence: "ZooKeeper mode: sessions that end, a controller among the brokers; every kind of storm, cut from the ensemble most.",
+        canary: false,
+        sketch: zookeeper,
+    },
+    Scenario {
         name: "storage",
         sentence: "Small logs that are rolled, deleted and compacted, checkpoints every 2 s, DeleteRecords; power cuts, crashes, bad disks.",
         canary: false,

@@ -122,6 +122,25 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
     }
 }
 
+/// The recommended cluster in ZooKeeper mode, as its last versions were told by default, or with the shorter sessions of those
+/// before.
+pub(super) fn zookeeper(dice: Dice) -> Sketch {
+    let mut draw = dice.draw(&("zookeeper", "cluster"));
+    let session = [6_000, 6_000, 18_000][draw.gen_range(0..3)];
+    let mut cluster = recommended().zookeeper().property("zookeeper.session.timeout.ms", session);
+    if dice.seed().is_multiple_of(3) {
+        cluster = Clients::hasty(dice).told(cluster);
+    }
+    let mut families = Family::ALL.to_vec();
+    families.extend([Family::Controllers; 5]);
+    Sketch {
+        cluster,
+        storm: Weather::Drawn(Intensity::of(12, MINUTE, &families)),
+        load: Load::default(),
+        length: MINUTE,
+    }
+}
+
 /// The same with eligible leader replicas: who stops uncleanly leaves every set, and who left a set that was too small may
 /// lead. Every third fleet of producers gives up before a set has grown again.
 pub(super) fn eligible(dice: Dice) -> Sketch {

@@ -35,7 +35,8 @@ pub(crate) struct Known<'a> {
 impl InSync {
     /// The controller committed a record.
     pub(crate) fn committed(&mut self, shared: &mut Replicas, turn: &Turn, verdicts: &mut Verdicts) {
-        if let Some(broker) = turn.fenced {
+        let at_once = shared.promise.vacates_seats_at_once;
+        if let Some(broker) = turn.fenced.filter(|_| at_once) {
             self.fenced.push((broker, verdicts.now()));
         }
         if let Some(place) = turn.partition {
@@ -43,7 +44,7 @@ impl InSync {
             replicas_were_reassigned(shared, place, turn, verdicts);
             newcomers_are_complete(shared, place, turn, verdicts);
         }
-        if let Some(broker) = turn.unfenced {
+        if let Some(broker) = turn.unfenced.filter(|_| at_once) {
             seats_are_deserved(shared, broker, verdicts);
         }
     }

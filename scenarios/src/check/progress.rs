@@ -148,7 +148,7 @@ fn broker_is_at_rest(shared: &Replicas, id: BrokerId, now: Moment, found: &mut V
     }
     let behind = broker.applied < shared.metadata_end;
     let stands_still = !shared.promise.metadata_moves || now.since(broker.applied_at) >= METADATA_STANDS_STILL;
-    if behind && stands_still {
+    if behind && stands_still && shared.promise.has_metadata_log {
         let (applied, end) = (broker.applied, shared.metadata_end);
         add("metadata-stands-still", format!("{id} has applied metadata up to {applied}, {end} is committed"));
     }

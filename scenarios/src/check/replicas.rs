@@ -342,7 +342,14 @@ impl Replicas {
                     let gone = before.replicas.iter().filter(|replica| !replicas.contains(replica));
                     gone.for_each(|&broker| view.let_go(broker));
                 }
-                if let (Some(leader), Some(before)) = (change.leader, &turn.before) {
+                let goes_on = |leader: Option<BrokerId>, before: &PartitionRegistration| {
+                    leader.is_some() && leader == before.leader && change.replicas.is_none()
+                };
+                if let (Some(leader), Some(before)) = (change.leader, &turn.before)
+                    && goes_on(leader, before)
+                {
+                    self.partitions[place].goes_on(leader);
+                } else if let (Some(leader), Some(before)) = (change.leader, &turn.before) {
                     let by_last_known = self.nobody_else_is_known(before);
                     let electorate = electorate(before, change, by_last_known);
                     self.partitions[place].elected(leader, &electorate, by_last_known);
@@ -421,6 +428,13 @@ impl PartitionView {
         let replica = self.replica(broker);
         replica.wound(EndOffset::ZERO, false);
         replica.left.wiped = true;
+    }
+
+    /// ZooKeeper mode: whatever a controller writes begins another epoch (C65). If the leader is the same, nobody was elected.
+    fn goes_on(&mut self, leader: Option<BrokerId>) {
+        let Some(epoch) = self.epoch() else { return };
+        self.named.push((epoch, leader));
+        self.election.epoch = epoch;
     }
 
     fn elected(&mut self, leader: Option<BrokerId>, electorate: &[BrokerId], by_last_known: bool) {

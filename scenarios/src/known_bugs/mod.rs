@@ -8,8 +8,8 @@ pub mod stories;
 
 use model::config::Acks;
 use model::protocol::{
-    Acknowledgement, Admission, Candidates, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling, Proposals,
-    Protocol, Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
+    Acknowledgement, Admission, Bouncing, Candidates, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling,
+    Proposals, Protocol, Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
 };
 use sim::cluster::Cluster;
 
@@ -48,8 +48,15 @@ impl KnownBug {
     /// The same cluster without it.
     #[must_use]
     pub fn mended(&self) -> Cluster {
-        let elr = self.protocol.candidates.has_elr();
-        (self.cluster)().protocol(if elr { Protocol::KAFKA_4_1 } else { Protocol::LATEST })
+        let cluster = (self.cluster)();
+        let sound = if cluster.zookeeper {
+            Protocol::ZOOKEEPER
+        } else if self.protocol.candidates.has_elr() {
+            Protocol::KAFKA_4_1
+        } else {
+            Protocol::LATEST
+        };
+        cluster.protocol(sound)
     }
 }
 
@@ -325,6 +332,24 @@ pub const ALL: &[KnownBug] = &[
         breaks: Guarantee::ReadOrder,
         seeds: 3,
     },
+    KnownBug {
+        name: "the next controller does not know that a broker was away",
+        source: "ZooKeeper mode, what KIP-380 left open (C75)",
+        protocol: Protocol { bouncing: Bouncing::ByRegistration, ..Protocol::ZOOKEEPER },
+        cluster: three_with_zookeeper,
+        story: the_leader_returns_and_all_sessions_end_at_once,
+        breaks: Guarantee::PowerLoss,
+        seeds: 30,
+    },
+    KnownBug {
+        name: "the controller does not see that a broker was away",
+        source: "ZooKeeper mode, before KIP-380",
+        protocol: Protocol { bouncing: Bouncing::Unseen, ..Protocol::ZOOKEEPER },
+        cluster: three_with_zookeeper,
+        story: a_follower_is_back_before_the_controller_hears_that_it_was_away,
+        breaks: Guarantee::Progress,
+        seeds: 10,
+    },
 ];
 
 const fn with(storage: Storage) -> Protocol {
@@ -341,6 +366,10 @@ fn three() -> Cluster {
 
 fn four() -> Cluster {
     brisk(Cluster::of(4)).replication_factor(4).min_isr(1)
+}
+
+fn three_with_zookeeper() -> Cluster {
+    brisk(Cluster::of(3).zookeeper()).min_isr(2)
 }
 
 fn three_min_isr_2() -> Cluster {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use model::event::Event;
-use model::names::BrokerId;
+use model::names::{BrokerId, Node};
 
 use crate::World;
 use crate::scripted::other_servers;
@@ -274,4 +274,31 @@ pub fn answers_are_lost(w: &mut World) {
         w.release(leader, producer);
         w.run_for(Duration::from_millis(700));
     }
+}
+
+/// ZooKeeper mode: the leader loses power and returns, but its session goes on; then the ensemble stands still until all
+/// sessions end. Whoever is elected controller finds everybody there.
+pub fn the_leader_returns_and_all_sessions_end_at_once(w: &mut World) {
+    w.produce(20);
+    let leader = w.leader();
+    w.power_off(leader);
+    w.restart(leader);
+    w.run_for(Duration::from_millis(500));
+    w.pause(Node::Ensemble, A_WHILE);
+    w.run_for(A_WHILE * 2);
+    w.quiet();
+}
+
+/// ZooKeeper mode: the session of a broker ends, and it registers anew, before the news of either reaches the controller.
+pub fn a_follower_is_back_before_the_controller_hears_that_it_was_away(w: &mut World) {
+    w.produce(20);
+    let controller = w.controlling_broker();
+    let Some(follower) = w.followers().into_iter().find(|follower| *follower != controller) else { return };
+    w.crash(follower);
+    w.restart(follower);
+    w.delay(Node::Ensemble, controller, Duration::from_secs(1));
+    w.run_for(A_WHILE);
+    w.heal_network();
+    w.produce(20);
+    w.quiet();
 }

@@ -16,13 +16,20 @@ use super::{Family, Intensity, pick};
 pub(super) struct Place {
     pub(super) brokers: u32,
     pub(super) controllers: u32,
+    /// There is an ensemble, and a broker is the controller.
+    pub(super) zookeeper: bool,
     partitions: u32,
 }
 
 impl Place {
     pub(super) fn of(cluster: &Cluster) -> Self {
         let partitions: u32 = cluster.all_topics().iter().map(|topic| topic.partitions).sum();
-        Self { brokers: cluster.brokers, controllers: cluster.controllers, partitions: partitions.max(1) }
+        Self {
+            brokers: cluster.brokers,
+            controllers: cluster.controllers,
+            zookeeper: cluster.zookeeper,
+            partitions: partitions.max(1),
+        }
     }
 }
 
@@ -120,8 +127,11 @@ impl Hand {
         Target::Node(Node::Broker(BrokerId(self.draw.gen_range(1..=self.place.brokers))))
     }
 
-    /// One of them, by name: nothing is drawn where there is only one.
+    /// One of them, by name: nothing is drawn where there is only one. In ZooKeeper mode the ensemble.
     pub(super) fn named_controller(&mut self) -> Target {
+        if self.place.zookeeper {
+            return Target::Node(Node::Ensemble);
+        }
         let id = if self.place.controllers > 1 { self.draw.gen_range(1..=self.place.controllers) } else { 1 };
         Target::Node(Node::Controller(ControllerId(id)))
     }
@@ -131,6 +141,7 @@ impl Hand {
         let target = match self.draw.gen_range(0..10) {
             0..5 => Target::Controller,
             5..8 => self.named_controller(),
+            _ if self.place.zookeeper => Target::Controller,
             _ => Target::StandbyController(self.draw.gen_range(0..4)),
         };
         Victim { target }

@@ -49,6 +49,7 @@ impl Hand {
         // A broker without another one has links to the controller and to clients only.
         let kinds = if self.place.brokers > 1 { 4 } else { 2 };
         match self.draw.gen_range(0..kinds) {
+            0 if self.place.zookeeper => self.named_controller(),
             0 => Target::Controller,
             1 => Target::Clients,
             2 => Target::Brokers,

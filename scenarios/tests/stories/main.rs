@@ -24,3 +24,4 @@ mod storage_old_records;
 mod storms;
 mod transcripts;
 mod unclean;
+mod zookeeper;

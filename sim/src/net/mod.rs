@@ -74,7 +74,7 @@ pub(crate) struct Network {
     opened: u64,
 }
 
-const CHANNELS: usize = 6;
+const CHANNELS: usize = 8;
 /// A connection's id is its number in the run and, in the low bits, its slot.
 const SLOT_BITS: u32 = 20;
 
@@ -86,6 +86,8 @@ fn channel_index(channel: Channel) -> usize {
         Channel::Lifecycle => 3,
         Channel::AlterPartition => 4,
         Channel::Quorum => 5,
+        Channel::ZooKeeper => 6,
+        Channel::Control => 7,
     }
 }
 

@@ -107,6 +107,24 @@ fn say_request(request: &Request) -> String {
         Request::Administer(request) => {
             let _ = write!(text, " {request:?}");
         }
+        Request::ZooKeeper(request) => {
+            let _ = write!(text, " {request:?}");
+        }
+        Request::LeaderAndIsr(request) => {
+            let _ =
+                write!(text, " in controller epoch {}, {} partitions", request.sender.epoch, request.partitions.len());
+        }
+        Request::UpdateMetadata(request) => {
+            let _ =
+                write!(text, " in controller epoch {}, {} partitions", request.sender.epoch, request.partitions.len());
+        }
+        Request::StopReplica(request) => {
+            let _ =
+                write!(text, " in controller epoch {}, {} partitions", request.sender.epoch, request.partitions.len());
+        }
+        Request::ControlledShutdown(request) => {
+            let _ = write!(text, " {} in broker epoch {}", request.broker, request.broker_epoch);
+        }
     }
     text.trim_end().to_owned()
 }
@@ -223,6 +241,15 @@ fn say_response(response: &Response) -> String {
         }
         Response::Administer(answer) => {
             let _ = write!(text, " {} {}", outcome(answer.error), answer.message);
+        }
+        Response::ZooKeeper(answer) => {
+            let _ = write!(text, " {answer:?}");
+        }
+        Response::LeaderAndIsr(told) | Response::UpdateMetadata(told) | Response::StopReplica(told) => {
+            let _ = write!(text, " {}", outcome(told.error));
+        }
+        Response::ControlledShutdown(answer) => {
+            let _ = write!(text, " {}, {} partitions remain", outcome(answer.error), answer.remaining.len());
         }
     }
     text

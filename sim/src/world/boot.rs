@@ -58,8 +58,15 @@ pub(crate) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
         let (config, defaults) = (Box::new(settings.controller.clone()), Box::new(settings.broker.clone()));
         add(own.id.into(), Program::Controller(own, voters.clone(), config, defaults, cluster.protocol));
     }
+    if cluster.zookeeper {
+        add(Node::Ensemble, Program::Ensemble);
+    }
     for id in cluster.broker_ids() {
         let protocol = cluster.protocol_spoken_by(id);
+        if cluster.zookeeper {
+            add(id.into(), Program::BrokerWithZooKeeper(id, Box::new(settings.broker.clone()), protocol));
+            continue;
+        }
         add(id.into(), Program::Broker(id, controllers.clone(), Box::new(settings.broker.clone()), protocol));
     }
     for id in cluster.producer_ids() {
@@ -71,7 +78,12 @@ pub(crate) fn hosts(cluster: &Cluster, dice: Dice) -> Vec<Host> {
         add(id.into(), Program::Consumer(id, brokers.clone(), config, cluster.protocol));
     }
     let admin = cluster.admin_id();
-    add(admin.into(), Program::Admin(admin, controllers, brokers.clone(), ADMIN_TIMEOUT));
+    let deciders = if cluster.zookeeper {
+        brokers.iter().copied().map(Node::from).collect()
+    } else {
+        controllers.into_iter().map(Node::from).collect()
+    };
+    add(admin.into(), Program::Admin(admin, deciders, brokers.clone(), ADMIN_TIMEOUT));
     for id in cluster.reader_ids() {
         let config = ConsumerConfig { auto_offset_reset: OffsetReset::Earliest, ..settings.consumer.clone() };
         add(id.into(), Program::Consumer(id, brokers.clone(), Box::new(config), cluster.protocol));

@@ -24,6 +24,11 @@ pub(crate) fn api(body: &Body) -> Api {
             Request::FetchMetadata(_) => Api::FetchMetadataRequest,
             Request::FetchSnapshot(_) => Api::FetchSnapshotRequest,
             Request::Administer(_) => Api::AdministerRequest,
+            Request::ZooKeeper(_) => Api::ZooKeeperRequest,
+            Request::LeaderAndIsr(_) => Api::LeaderAndIsrRequest,
+            Request::UpdateMetadata(_) => Api::UpdateMetadataRequest,
+            Request::StopReplica(_) => Api::StopReplicaRequest,
+            Request::ControlledShutdown(_) => Api::ControlledShutdownRequest,
         },
         Body::Response(response) => match response {
             Response::Produce(_) => Api::ProduceResponse,
@@ -42,6 +47,11 @@ pub(crate) fn api(body: &Body) -> Api {
             Response::FetchMetadata(_) => Api::FetchMetadataResponse,
             Response::FetchSnapshot(_) => Api::FetchSnapshotResponse,
             Response::Administer(_) => Api::AdministerResponse,
+            Response::ZooKeeper(_) => Api::ZooKeeperResponse,
+            Response::LeaderAndIsr(_) => Api::LeaderAndIsrResponse,
+            Response::UpdateMetadata(_) => Api::UpdateMetadataResponse,
+            Response::StopReplica(_) => Api::StopReplicaResponse,
+            Response::ControlledShutdown(_) => Api::ControlledShutdownResponse,
         },
     }
 }
@@ -76,6 +86,12 @@ pub(crate) fn first_error(body: &Body) -> Option<ErrorCode> {
         Response::FetchMetadata(answer) => first(std::iter::once(answer.error)),
         Response::FetchSnapshot(answer) => first(std::iter::once(answer.error)),
         Response::Administer(answer) => first(std::iter::once(answer.error)),
+        // The ensemble has errors of its own, which are no error codes of Kafka.
+        Response::ZooKeeper(_) => None,
+        Response::LeaderAndIsr(told) | Response::UpdateMetadata(told) | Response::StopReplica(told) => {
+            first(std::iter::once(told.error))
+        }
+        Response::ControlledShutdown(answer) => first(std::iter::once(answer.error)),
     }
 }
 

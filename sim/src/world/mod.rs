@@ -382,13 +382,16 @@ impl<O: Observer> World<O> {
     /// Where a node is in the list of hosts.
     fn index_of(&self, node: Node) -> Option<usize> {
         let (controllers, brokers) = (self.cluster.controllers as usize, self.cluster.brokers as usize);
+        // In ZooKeeper mode the ensemble stands where controllers would.
+        let first_broker = controllers + usize::from(self.cluster.zookeeper);
         let index = match node {
+            Node::Ensemble => self.cluster.zookeeper.then_some(0),
             Node::Controller(id) => (id.0 as usize).checked_sub(1).filter(|index| *index < controllers),
             Node::Broker(id) => {
                 let index = (id.0 as usize).checked_sub(1).filter(|index| *index < brokers);
-                index.map(|index| controllers + index)
+                index.map(|index| first_broker + index)
             }
-            Node::Client(id) => (id.0 as usize).checked_sub(1).map(|index| controllers + brokers + index),
+            Node::Client(id) => (id.0 as usize).checked_sub(1).map(|index| first_broker + brokers + index),
         };
         index.filter(|index| *index < self.hosts.len())
     }

@@ -8,15 +8,20 @@ use model::config::{BrokerConfig, ConsumerConfig, ControllerConfig, ProducerConf
 use model::controller::Controller;
 use model::disk::Disk;
 use model::machine::{Effects, Input, Machine, Stop};
-use model::names::{BrokerId, ClientId, ControllerId, DirectoryId, Time};
+use model::names::{BrokerId, ClientId, ControllerId, DirectoryId, Node, Time};
 use model::protocol::Protocol;
 use model::wire::Voter;
+use model::zookeeper::Ensemble;
 
 /// How a process is made.
 #[derive(Clone, Debug)]
 pub(crate) enum Program {
     /// A broker that obeys these controllers.
     Broker(BrokerId, Vec<ControllerId>, Box<BrokerConfig>, Protocol),
+    /// A broker in ZooKeeper mode.
+    BrokerWithZooKeeper(BrokerId, Box<BrokerConfig>, Protocol),
+    /// The ZooKeeper ensemble.
+    Ensemble,
     /// A controller.
     Controller(Voter, Vec<Voter>, Box<ControllerConfig>, Box<BrokerConfig>, Protocol),
     /// A producer.
@@ -24,7 +29,7 @@ pub(crate) enum Program {
     /// A consumer.
     Consumer(ClientId, Vec<BrokerId>, Box<ConsumerConfig>, Protocol),
     /// An admin client, which gives up after so long.
-    Admin(ClientId, Vec<ControllerId>, Vec<BrokerId>, Duration),
+    Admin(ClientId, Vec<Node>, Vec<BrokerId>, Duration),
     /// A machine of the tests.
     #[cfg(test)]
     Probe(super::tests::Probe),
@@ -35,6 +40,7 @@ pub(crate) enum Program {
 pub(crate) enum Process {
     Broker(Box<Broker>),
     Controller(Box<Controller>),
+    Ensemble(Box<Ensemble>),
     Producer(Box<Producer>),
     Consumer(Box<Consumer>),
     Admin(Box<Admin>),
@@ -47,10 +53,11 @@ impl Program {
     pub(crate) fn upgrade(&mut self, to: Protocol) {
         match self {
             Self::Broker(.., protocol)
+            | Self::BrokerWithZooKeeper(.., protocol)
             | Self::Controller(.., protocol)
             | Self::Producer(.., protocol)
             | Self::Consumer(.., protocol) => *protocol = to,
-            Self::Admin(..) => {}
+            Self::Admin(..) | Self::Ensemble => {}
             #[cfg(test)]
             Self::Probe(_) => {}
         }
@@ -62,6 +69,10 @@ impl Program {
             Self::Broker(id, controllers, config, protocol) => {
                 Process::Broker(Box::new(Broker::new(*id, controllers.clone(), (**config).clone(), *protocol)))
             }
+            Self::BrokerWithZooKeeper(id, config, protocol) => {
+                Process::Broker(Box::new(Broker::with_zookeeper(*id, (**config).clone(), *protocol)))
+            }
+            Self::Ensemble => Process::Ensemble(Box::new(Ensemble::new())),
             Self::Controller(own, voters, config, defaults, protocol) => {
                 let (config, defaults) = ((**config).clone(), (**defaults).clone());
                 // What was formatted when the quorum was made is what the voters know.
@@ -90,6 +101,7 @@ impl Machine for Process {
         match self {
             Self::Broker(machine) => machine.step(now, input, disk, effects),
             Self::Controller(machine) => machine.step(now, input, disk, effects),
+            Self::Ensemble(machine) => machine.step(now, input, disk, effects),
             Self::Producer(machine) => machine.step(now, input, disk, effects),
             Self::Consumer(machine) => machine.step(now, input, disk, effects),
             Self::Admin(machine) => machine.step(now, input, disk, effects),
@@ -102,6 +114,7 @@ impl Machine for Process {
         match self {
             Self::Broker(machine) => machine.deadline(),
             Self::Controller(machine) => machine.deadline(),
+            Self::Ensemble(machine) => machine.deadline(),
             Self::Producer(machine) => machine.deadline(),
             Self::Consumer(machine) => machine.deadline(),
             Self::Admin(machine) => machine.deadline(),

@@ -49,8 +49,18 @@ impl<O: Observer> World<O> {
     /// The active controller; if there is none, the one that was last, or the first.
     #[must_use]
     pub fn controller(&self) -> ControllerId {
-        let first = || self.cluster.controller_ids().next().expect("every cluster has a controller");
-        self.cast().controller().map_or_else(first, |(id, _)| id)
+        let first = || self.cluster.controller_ids().next().expect("the cluster has controllers");
+        match self.cast().controller() {
+            Some((Node::Controller(id), _)) => id,
+            _ => first(),
+        }
+    }
+
+    /// In ZooKeeper mode: the broker that is the controller; if none is, the one that was last, or the first.
+    #[must_use]
+    pub fn controlling_broker(&self) -> BrokerId {
+        let known = self.cast().controller().and_then(|(node, _)| node.broker());
+        known.unwrap_or(BrokerId(1))
     }
 
     /// All controllers, running or not.
@@ -158,7 +168,10 @@ impl<O: Observer> World<O> {
                 let leader = self.leader_of(partition);
                 nth_of(brokers(&mut self.cluster.broker_ids().filter(|broker| Some(*broker) != leader)), nth)
             }
+            Target::Controller if self.cluster.zookeeper => vec![self.controlling_broker().into()],
             Target::Controller => vec![self.controller().into()],
+            Target::StandbyController(_) if self.cluster.zookeeper => Vec::new(),
+            Target::AnyController(_) | Target::Controllers if self.cluster.zookeeper => vec![Node::Ensemble],
             Target::StandbyController(nth) => nth_of(self.standbys().into_iter().map(Node::from).collect(), nth),
             Target::AnyController(nth) => nth_of(self.controllers().into_iter().map(Node::from).collect(), nth),
             Target::Controllers => self.controllers().into_iter().map(Node::from).collect(),

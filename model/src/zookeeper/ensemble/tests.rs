@@ -1,0 +1,173 @@
+//! Sessions, watches and transactions, as clients of the ensemble see them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::log::tests::disk::FakeDisk;
+use crate::machine::{Chance, Effect};
+use crate::names::BrokerId;
+use crate::wire::{Channel, ConnectionId, CreateMode, Operation, WatchEvent};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Bench {
+    ensemble: Ensemble,
+    disk: FakeDisk,
+    now: Time,
+    closed: Vec<ConnectionId>,
+    committed: Vec<MetadataRecord>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut bench = Self {
+            ensemble: Ensemble::new(),
+            disk: FakeDisk::default(),
+            now: Time(0),
+            closed: Vec::new(),
+            committed: Vec::new(),
+        };
+        bench.step(Input::Start(Chance(0)));
+        bench
+    }
+
+    fn restart(&mut self) {
+        self.disk.power_off_losing_all();
+        self.ensemble = Ensemble::new();
+        self.step(Input::Start(Chance(1)));
+    }
+
+    fn step(&mut self, input: Input) -> Vec<(ConnectionId, ZooKeeperResponse)> {
+        let mut effects = Effects::new();
+        self.ensemble.step(self.now, input, &mut self.disk, &mut effects).expect("the disk is sound");
+        let mut said = Vec::new();
+        for effect in effects.drain() {
+            match effect {
+                Effect::Send(Envelope { connection, body: Body::Response(Response::ZooKeeper(response)), .. }) => {
+                    said.push((connection, response))
+                }
+                Effect::Close(severed) => self.closed.push(severed.connection),
+                Effect::Note(Event::Committed { record, .. }) => self.committed.push(record),
+                other => panic!("{other:?}"),
+            }
+        }
+        said
+    }
+
+    fn say(&mut self, connection: u64, request: ZooKeeperRequest) -> Vec<(ConnectionId, ZooKeeperResponse)> {
+        let request = Request::ZooKeeper(request);
+        let mut envelope = Envelope::request(BrokerId(1), Node::Ensemble, Channel::ZooKeeper, 1, request);
+        envelope.connection = ConnectionId(connection);
+        self.step(Input::Receive(envelope))
+    }
+
+    fn connect(&mut self, connection: u64, session: Option<SessionId>) -> Option<SessionId> {
+        let said = self.say(connection, ZooKeeperRequest::Connect { session, timeout: SECOND });
+        match said.last().expect("an answer").1 {
+            ZooKeeperResponse::Connected { session } => Some(session),
+            _ => None,
+        }
+    }
+
+    fn submit(&mut self, connection: u64, calls: Vec<Call>) -> Vec<Result<Answer, ZooKeeperError>> {
+        match self.say(connection, ZooKeeperRequest::Submit(calls)).pop() {
+            Some((_, ZooKeeperResponse::Answered(answers))) => answers,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn create(&mut self, connection: u64, path: &str, mode: CreateMode) -> Result<Answer, ZooKeeperError> {
+        let create = Operation::Create { path: path.to_owned(), data: Bytes::new(), mode };
+        self.submit(connection, vec![Call::Multi(vec![create])]).remove(0)
+    }
+
+    fn exists(&mut self, connection: u64, path: &str, watch: bool) -> bool {
+        self.submit(connection, vec![Call::Get { path: path.to_owned(), watch }])[0].is_ok()
+    }
+
+    fn wait(&mut self, span: Duration) -> Vec<(ConnectionId, ZooKeeperResponse)> {
+        self.now = self.now + span;
+        self.step(Input::Tick)
+    }
+}
+
+fn fired(path: &str, kind: WatchKind) -> ZooKeeperResponse {
+    ZooKeeperResponse::Fired(vec![WatchEvent { path: path.to_owned(), kind }])
+}
+
+#[test]
+fn a_silent_session_ends_with_its_nodes_and_whoever_watches_is_told() {
+    let mut bench = Bench::new();
+    bench.connect(1, None).expect("a session");
+    bench.connect(2, None).expect("a session");
+    bench.create(1, "/brokers/ids/1", CreateMode::Ephemeral).expect("made");
+    assert!(bench.exists(2, "/brokers/ids/1", true));
+    bench.now = bench.now + SECOND / 2;
+    bench.say(2, ZooKeeperRequest::Ping);
+    let said = bench.wait(SECOND / 2);
+    assert_eq!(said, [(ConnectionId(2), fired("/brokers/ids/1", WatchKind::Node))]);
+    assert!(!bench.exists(2, "/brokers/ids/1", false));
+    assert_eq!(bench.closed, [ConnectionId(1)]);
+    let fences =
+        |record: &MetadataRecord| matches!(record, MetadataRecord::BrokerRegistrationChange { fenced: Some(true), .. });
+    assert_eq!(bench.committed.iter().filter(|record| fences(record)).count(), 1);
+}
+
+#[test]
+fn a_session_goes_on_over_another_connection_and_the_old_one_counts_no_more() {
+    let mut bench = Bench::new();
+    let session = bench.connect(1, None).expect("a session");
+    bench.create(1, "/controller", CreateMode::Ephemeral).expect("made");
+    bench.now = bench.now + SECOND / 2;
+    assert_eq!(bench.connect(2, Some(session)), Some(session));
+    assert_eq!(bench.closed, [ConnectionId(1)]);
+    let late = bench.say(1, ZooKeeperRequest::Close);
+    assert!(late.is_empty(), "the session has moved");
+    bench.wait(SECOND / 2 + SECOND / 4);
+    assert!(bench.exists(2, "/controller", false), "it was heard when it connected");
+    bench.wait(SECOND);
+    assert_eq!(bench.connect(3, Some(session)), None, "expired");
+}
+
+#[test]
+fn who_closes_its_session_is_gone_at_once() {
+    let mut bench = Bench::new();
+    bench.connect(1, None).expect("a session");
+    bench.connect(2, None).expect("a session");
+    bench.create(1, "/controller", CreateMode::Ephemeral).expect("made");
+    assert_eq!(bench.create(2, "/controller", CreateMode::Ephemeral), Err(ZooKeeperError::NodeExists));
+    bench.say(1, ZooKeeperRequest::Close);
+    assert!(bench.create(2, "/controller", CreateMode::Ephemeral).is_ok());
+}
+
+#[test]
+fn whatever_was_answered_is_there_after_a_power_cut_and_sessions_have_their_time_again() {
+    let mut bench = Bench::new();
+    let session = bench.connect(1, None).expect("a session");
+    bench.create(1, "/brokers/ids/1", CreateMode::Ephemeral).expect("made");
+    let told = bench.committed.clone();
+    bench.now = bench.now + SECOND * 5;
+    bench.restart();
+    assert_eq!(bench.committed[told.len()..], told, "the last step is told once more");
+    assert_eq!(bench.connect(2, Some(session)), Some(session));
+    assert!(bench.exists(2, "/brokers/ids/1", false));
+    assert_eq!(bench.connect(3, None), Some(SessionId(session.0 + 1)), "no session has the name of another");
+}
+
+#[test]
+fn a_failed_transaction_is_none() {
+    let mut bench = Bench::new();
+    bench.connect(1, None).expect("a session");
+    let set = |version| Operation::SetData {
+        path: CONTROLLER_EPOCH.to_owned(),
+        data: Bytes::from_static(b"1"),
+        version: Some(version),
+    };
+    let create = Operation::Create { path: "/controller".to_owned(), data: Bytes::new(), mode: CreateMode::Ephemeral };
+    let answers = bench.submit(1, vec![Call::Multi(vec![create.clone(), set(3)]), Call::Multi(vec![create, set(0)])]);
+    assert_eq!(answers[0], Err(ZooKeeperError::BadVersion));
+    assert!(answers[1].is_ok());
+    assert_eq!(bench.committed.len(), 1);
+}
