@@ -261,6 +261,7 @@ impl Judge {
     fn broker_noted(&mut self, broker: BrokerId, event: &Event) {
         let Self { shared, verdicts, .. } = self;
         match event {
+            Event::ControllerLed { epoch } => self.epochs.broker_controls(broker, *epoch, verdicts),
             Event::AppendedAsFollower { partition, batch, .. } => {
                 let place = shared.place(*partition);
                 logs::appended_as_follower(shared, place, broker, *batch, verdicts);

@@ -15,6 +15,8 @@ pub(crate) struct Epochs {
     controller: Option<LeaderEpoch>,
     brokers: Vec<Option<BrokerEpoch>>,
     votes: BTreeMap<(ControllerId, LeaderEpoch), Voter>,
+    /// In ZooKeeper mode: which broker was the controller in which epoch.
+    controlled: BTreeMap<LeaderEpoch, BrokerId>,
 }
 
 impl Epochs {
@@ -24,6 +26,15 @@ impl Epochs {
         let rises = before.is_none_or(|before| epoch > before);
         verdicts.demand(Guarantee::Epochs, rises, "controller-epoch-did-not-rise", || {
             format!("a controller leads in epoch {epoch} after epoch {before:?}")
+        });
+    }
+
+    /// ZooKeeper mode: a broker began to control, or has only now learned that it had been elected. No epoch is another one's
+    /// (C63); how they follow each other is what the ensemble says.
+    pub(crate) fn broker_controls(&mut self, broker: BrokerId, epoch: LeaderEpoch, verdicts: &mut Verdicts) {
+        let known = *self.controlled.entry(epoch).or_insert(broker);
+        verdicts.demand(Guarantee::Epochs, known == broker, "two-controllers-in-one-epoch", || {
+            format!("{broker} controls in epoch {epoch}, and {known} does")
         });
     }
 

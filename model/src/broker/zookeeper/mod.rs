@@ -8,6 +8,8 @@ mod isrs;
 mod leaving;
 mod obeying;
 mod registering;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@
 //! file is the race; `reign` is what follows. It must not know replicas: to its own broker a controller speaks as to any
 //! other.
 
+mod brokers;
 mod channels;
 mod context;
 mod elections;

@@ -1,7 +1,8 @@
 //! The controller at work: one thing after another, as Kafka's controller thread does (C64, C70-C73).
 //!
 //! What happens is queued; each is cut into jobs, and a job waits for the ensemble at most once. What is read is taken in by
-//! `reading`, what is decided by `elections`, whom to tell is in `telling`. It must not know replicas.
+//! `reading`, what is decided by `elections`; `brokers` plans for brokers that come and go, `telling` knows whom to tell. It
+//! must not know replicas.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -12,11 +13,10 @@ use super::elections::{Circumstances, Strategy};
 use super::jobs::{Happened, Job};
 use super::{Answers, Hands, Question};
 use crate::metadata::PartitionRegistration;
-use crate::names::{BrokerEpoch, BrokerId, ControllerEpoch, Partition, PartitionEpoch, Time};
+use crate::names::{BrokerId, ControllerEpoch, Partition, PartitionEpoch, Time};
 use crate::wire::{
-    AdminResponse, Answer, Call, ControlledShutdownRequest, ControlledShutdownResponse, CreateMode,
-    CreateTopicsRequest, CreateTopicsResponse, CreatedTopic, ErrorCode, LeadershipTold, Operation, ReplyTo, Request,
-    Response, WatchEvent, ZooKeeperError,
+    AdminResponse, Answer, Call, ControlledShutdownResponse, CreateMode, CreateTopicsRequest, CreateTopicsResponse,
+    CreatedTopic, ErrorCode, LeadershipTold, Operation, ReplyTo, Request, Response, WatchEvent, ZooKeeperError,
 };
 use crate::zookeeper::znodes::{
     BROKER_IDS, CONTROLLER_EPOCH, Content, ISR_CHANGES, KNOWN_BROKERS, KnownBrokersNode, StateNode, TOPICS, state_path,
@@ -210,36 +210,6 @@ impl Reign {
         }
     }
 
-    /// C73.
-    fn plan_shutdown<T: Clone + From<Question>>(
-        &mut self,
-        reply: ReplyTo,
-        request: ControlledShutdownRequest,
-        hands: &mut Hands<'_, T>,
-    ) {
-        let broker = request.broker;
-        if self.context.live.get(&broker) != Some(&request.broker_epoch) {
-            return hands.answer(reply, shutdown_refused(ErrorCode::StaleBrokerEpoch));
-        }
-        self.context.shutting_down.insert(broker);
-        let this = BTreeSet::from([broker]);
-        let led = self.shared(self.context.led_by(&this));
-        let mut followed = self.shared(self.context.hosted_by(&this));
-        followed.retain(|partition| !led.contains(partition));
-        self.jobs.extend([
-            Job::Elect(Strategy::ControlledShutdown, led),
-            Job::Stop(broker, followed.clone()),
-            Job::Elect(Strategy::Remove(this), followed),
-            Job::Relieved(reply, broker),
-        ]);
-    }
-
-    /// Those of which there is more than one replica.
-    fn shared(&self, mut partitions: Vec<Partition>) -> Vec<Partition> {
-        partitions.retain(|partition| self.context.replicas(*partition).len() > 1);
-        partitions
-    }
-
     /// Does what needs no answer.
     fn perform<T: Clone + From<Question>>(&mut self, job: Job, hands: &mut Hands<'_, T>) {
         match job {
@@ -267,53 +237,6 @@ impl Reign {
             }
             _ => {}
         }
-    }
-
-    /// C64: everybody learns who is alive before anybody is told to lead. What has no leader that is alive gets one, and
-    /// who is not alive leaves every set.
-    fn take_over<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
-        self.begun = true;
-        let partitions = self.context.partitions();
-        self.announce(&partitions, hands);
-        for (broker, _) in self.channels.brokers() {
-            self.command(broker, &partitions, hands);
-        }
-        let assigned = partitions.iter().flat_map(|partition| self.context.replicas(*partition));
-        let dead: BTreeSet<BrokerId> = assigned.filter(|broker| !self.context.live.contains_key(broker)).collect();
-        let offline = self.context.offline();
-        let hosted = self.context.hosted_by(&dead);
-        self.jobs.push_front(Job::Elect(Strategy::Offline, offline));
-        self.jobs.push_front(Job::Elect(Strategy::Remove(dead), hosted));
-    }
-
-    /// C72.
-    fn fail<T: Clone + From<Question>>(&mut self, brokers: &BTreeSet<BrokerId>, hands: &mut Hands<'_, T>) {
-        for broker in brokers {
-            self.context.live.remove(broker);
-            self.context.shutting_down.remove(broker);
-            self.channels.close(*broker, hands.effects);
-        }
-        self.announce(&[], hands);
-        self.jobs.push_front(Job::Elect(Strategy::Remove(brokers.clone()), self.context.hosted_by(brokers)));
-        self.jobs.push_front(Job::Elect(Strategy::Offline, self.context.led_by(brokers)));
-    }
-
-    /// C72.
-    fn join<T: Clone + From<Question>>(&mut self, brokers: &[(BrokerId, BrokerEpoch)], hands: &mut Hands<'_, T>) {
-        for (broker, epoch) in brokers {
-            self.context.live.insert(*broker, *epoch);
-            self.channels.open(*broker, *epoch);
-        }
-        let partitions = self.context.partitions();
-        for (broker, _) in self.channels.brokers() {
-            let is_new = brokers.iter().any(|(new, _)| *new == broker);
-            self.inform(broker, if is_new { &partitions } else { &[] }, hands);
-        }
-        for (broker, _) in brokers {
-            self.command(*broker, &partitions, hands);
-        }
-        self.jobs.push_front(Job::Create);
-        self.jobs.push_front(Job::Elect(Strategy::Offline, self.context.offline()));
     }
 
     /// What is to be asked for a job; `None` if nothing is.
@@ -453,7 +376,7 @@ impl Reign {
     }
 }
 
-fn shutdown_refused(error: ErrorCode) -> Response {
+pub(super) fn shutdown_refused(error: ErrorCode) -> Response {
     Response::ControlledShutdown(ControlledShutdownResponse { error, remaining: Vec::new() })
 }
 

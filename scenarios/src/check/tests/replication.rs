@@ -316,6 +316,17 @@ fn epochs_of_controllers_and_registrations_rise() {
 }
 
 #[test]
+fn no_epoch_has_two_brokers_that_control() {
+    let mut play = Play::new();
+    for (broker, epoch) in [(B1, 3), (B2, 4), (B1, 3)] {
+        play.note(broker, Event::ControllerLed { epoch: LeaderEpoch(epoch) });
+    }
+    play.holds();
+    play.note(B2, Event::ControllerLed { epoch: LeaderEpoch(3) });
+    play.breaks("epochs/two-controllers-in-one-epoch");
+}
+
+#[test]
 fn high_watermark_waits_for_everybody_in_sync() {
     let mut play = Play::new();
     play.appended(B1, one(0, 0, 7));
