@@ -2,6 +2,7 @@
 
 mod acks;
 mod determinism;
+mod domains;
 mod durability;
 mod durability_table;
 mod eligible;
