@@ -144,8 +144,10 @@ impl Quorum {
     /// A controller cut what its leader does not have: never what is committed (C22).
     pub(crate) fn cut(&mut self, id: ControllerId, end: EndOffset, verdicts: &mut Verdicts) {
         let log = self.logs.entry(id).or_default();
-        let gone: Vec<BatchId> = log.batches.values().filter(|batch| batch.end() > end).copied().collect();
-        log.batches.retain(|_, batch| batch.end() <= end);
+        let mut gone = Vec::new();
+        while let Some(last) = log.batches.last_entry().filter(|last| last.get().end() > end) {
+            gone.push(last.remove());
+        }
         log.end = end;
         log.synced = log.synced.min(end);
         let committed = gone.iter().find(|batch| self.committed.get(&batch.base) == Some(batch));
@@ -221,13 +223,9 @@ impl Quorum {
                 format!("{id} follows with the high watermark {at}, and {} is committed", self.committed_end)
             });
         }
-        let own: Vec<BatchId> = self.logs[&id]
-            .batches
-            .values()
-            .filter(|batch| batch.end() > before && batch.end() <= at)
-            .copied()
-            .collect();
-        for batch in own {
+        // From the end, for the log may be long and what is new is short.
+        let own = self.logs[&id].batches.values().rev().skip_while(|batch| batch.end() > at);
+        for &batch in own.take_while(|batch| batch.end() > before) {
             let known = *self.committed.entry(batch.base).or_insert(batch);
             verdicts.demand(Guarantee::MetadataLog, known == batch, "metadata-differs-below-high-watermark", || {
                 format!("{id} has committed {batch:?}, where {known:?} is")
