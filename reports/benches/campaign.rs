@@ -1,6 +1,6 @@
 //! What a campaign spends its time on: a whole judged run of the reference scenario, its plan, its trace, its picture.
 //!
-//! `highwater bench` prints the two numbers that are held against targets; these are for whoever wants to move them.
+//! `highwater bench` prints the numbers that are held against targets; these are for whoever wants to move them.
 
 use std::hint::black_box;
 use std::time::Duration;

@@ -11,15 +11,21 @@ use cpu_time::ProcessTime;
 use madsim::Config;
 use madsim::net::Endpoint;
 use madsim::runtime::{Handle, Runtime};
+use scenarios::World;
 use scenarios::catalogue::Scenario;
-use scenarios::run::run;
+use scenarios::run::{Witness, run};
+use sim::cluster::Cluster;
 
 /// How many times it is the turn of each.
 const TURNS: u64 = 4;
 /// Wall time for all of it.
 const BUDGET: Duration = Duration::from_secs(40);
 /// The part of a turn that runs of the reference take.
-const REFERENCE_SHARE: f64 = 0.75;
+const REFERENCE_SHARE: f64 = 0.65;
+/// The part of a turn at whose end the idle cluster has had its time.
+const IDLE_SHARE: f64 = 0.8;
+/// How long an idle cluster is simulated at once.
+const IDLE: Duration = Duration::from_secs(3_600);
 /// Round trips between two looks at the clock.
 const ROUND_TRIPS: u64 = 20_000;
 
@@ -31,6 +37,8 @@ pub(crate) struct Measured {
     facts: u64,
     simulated: Duration,
     reference: Duration,
+    idle: Duration,
+    idle_simulated: Duration,
     messages: u64,
     bare: Duration,
 }
@@ -56,6 +64,11 @@ pub(crate) fn bench(scenario: &Scenario) -> Measured {
             measured.facts += outcome.facts;
             measured.simulated += outcome.simulated;
         }
+        while begun.elapsed() < turn.mul_f64(IDLE_SHARE) {
+            let before = ProcessTime::now();
+            measured.idle_simulated += idle(nth);
+            measured.idle += before.elapsed();
+        }
         while begun.elapsed() < turn {
             let before = ProcessTime::now();
             measured.messages += ping_pong(nth, ROUND_TRIPS);
@@ -63,6 +76,19 @@ pub(crate) fn bench(scenario: &Scenario) -> Measured {
         }
     }
     measured
+}
+
+/// Three brokers and three controllers to whom nobody writes anything, with all checks on: how long that was simulated.
+fn idle(seed: u64) -> Duration {
+    let cluster = Cluster::of(3).controllers(3);
+    let simulated = sim::hermetic(seed, move || {
+        let mut world = World::new(&cluster, seed, Witness::new(&cluster));
+        world.boot().expect("nothing befalls it");
+        world.run_for(IDLE);
+        assert_eq!(world.observer().judge.violation_count(), 0, "nothing befalls it");
+        world.now().since(sim::fact::Moment::ZERO)
+    });
+    simulated.unwrap_or_else(|panicked| panic!("an idle cluster: {panicked:?}"))
 }
 
 /// So many round trips between two nodes of madsim's own network; how many messages that was.
@@ -110,6 +136,11 @@ impl Measured {
         3_600.0 * self.seeds as f64 / self.reference.as_secs_f64().max(1e-9)
     }
 
+    /// Simulated time per CPU time of an idle cluster.
+    pub(crate) fn idle_speed(&self) -> f64 {
+        self.idle_simulated.as_secs_f64() / self.idle.as_secs_f64().max(1e-9)
+    }
+
     /// Steps of machines per CPU-second with all checks on, over messages per CPU-second of the bare network.
     pub(crate) fn against_bare(&self) -> f64 {
         let ours = self.steps as f64 / self.reference.as_secs_f64().max(1e-9);
@@ -123,6 +154,7 @@ impl fmt::Display for Measured {
         let cpu = self.reference.as_secs_f64();
         writeln!(f, "seeds per core-hour: {:.0}", self.seeds_per_core_hour())?;
         writeln!(f, "events against bare madsim: {:.2} x", self.against_bare())?;
+        writeln!(f, "idle cluster of six nodes, simulated per CPU: {:.0} x", self.idle_speed())?;
         writeln!(f)?;
         writeln!(f, "reference scenario, all checks on: {} seeds in {cpu:.1} CPU-s", self.seeds)?;
         writeln!(f, "  CPU per seed:                  {:.3} s", cpu / self.seeds.max(1) as f64)?;
@@ -144,17 +176,20 @@ mod tests {
     }
 
     #[test]
-    fn the_two_numbers_are_printed_first_and_follow_from_what_was_measured() {
+    fn the_numbers_are_printed_first_and_follow_from_what_was_measured() {
         let measured = Measured {
             seeds: 20,
             steps: 6_000_000,
             facts: 7_000_000,
             simulated: Duration::from_secs(1_400),
             reference: Duration::from_secs(6),
+            idle: Duration::from_secs(1),
+            idle_simulated: Duration::from_secs(7_200),
             messages: 2_000_000,
             bare: Duration::from_secs(4),
         };
         let text = measured.to_string();
-        assert!(text.starts_with("seeds per core-hour: 12000\nevents against bare madsim: 2.00 x\n"), "{text}");
+        assert!(text.starts_with("seeds per core-hour: 12000\nevents against bare madsim: 2.00 x\nidle"), "{text}");
+        assert!(text.contains("simulated per CPU: 7200 x\n"), "{text}");
     }
 }

@@ -260,6 +260,14 @@ impl Segment {
     /// (L29).
     pub(super) fn entries_from(&self, from: Offset) -> &[Entry] {
         let (_, position) = self.offsets.lookup(from);
+        // Most reads are at the end of the log.
+        if let [.., before, last] = &*self.entries
+            && !before.id.end().covers(from)
+            && last.position >= position
+        {
+            let last_is_below = usize::from(!last.id.end().covers(from));
+            return &self.entries[self.entries.len() - 1 + last_is_below..];
+        }
         let near = self.entries.partition_point(|entry| entry.position < position);
         // Kafka reads on batch by batch; all of them are known here, and what is below is found sooner.
         let further = self.entries[near..].partition_point(|entry| !entry.id.end().covers(from));

@@ -22,8 +22,8 @@ pub(crate) enum Packet {
     SynAck,
     /// The server's kernel runs, but nobody listens.
     Refusal,
-    /// A message.
-    Data(Envelope),
+    /// A message: in a box, for most of what is moved about in the queue is one.
+    Data(Box<Envelope>),
     /// The other end is no more.
     Reset,
     /// Something in between made both ends believe so; no rule stops it.

@@ -119,7 +119,7 @@ impl Network {
             let id = envelope.connection;
             let known = self.find(id).is_some_and(|known| known.server == from && known.end(Side::Server) == End::Open);
             if known {
-                self.transmit(id, Side::Client, Packet::Data(envelope), out);
+                self.transmit(id, Side::Client, Packet::Data(Box::new(envelope)), out);
             }
             return;
         }
@@ -128,7 +128,7 @@ impl Network {
         let Some(connection) = self.find_mut(id) else { return };
         match connection.end(Side::Client) {
             End::Opening => connection.backlog.push(envelope),
-            End::Open => self.transmit(id, Side::Server, Packet::Data(envelope), out),
+            End::Open => self.transmit(id, Side::Server, Packet::Data(Box::new(envelope)), out),
             // The process does not know yet that this connection is no more: the message goes nowhere.
             End::Broken | End::Closed | End::Forgotten => {}
         }
@@ -338,7 +338,7 @@ impl Network {
                 if to == Side::Server {
                     self.find_mut(id).expect("found above").heard = true;
                 }
-                out.deliveries.push((host, Input::Receive(envelope)));
+                out.deliveries.push((host, Input::Receive(*envelope)));
             }
             Packet::Data(_) if end == End::Forgotten => self.disown(id, to, out),
             Packet::Data(_) => {}
@@ -361,7 +361,7 @@ impl Network {
         let connection = self.find_mut(id).expect("the caller found it");
         *connection.end_mut(Side::Client) = End::Open;
         for envelope in std::mem::take(&mut connection.backlog) {
-            self.transmit(id, Side::Server, Packet::Data(envelope), out);
+            self.transmit(id, Side::Server, Packet::Data(Box::new(envelope)), out);
         }
     }
 

@@ -98,7 +98,7 @@ enum Happening {
     /// A host may go on.
     Resume(usize),
     /// An application asks for something.
-    Submit(usize, Command),
+    Submit(usize, Box<Command>),
     /// A fault strikes, if it was not called off.
     Strike(u32, Box<Fault>),
 }
@@ -148,7 +148,7 @@ impl<O: Observer> World<O> {
                 }
             }
             Happening::Resume(host) => self.resume(host),
-            Happening::Submit(host, command) => self.offer(host, Input::Submit(command)),
+            Happening::Submit(host, command) => self.offer(host, Input::Submit(*command)),
             Happening::Strike(truce, fault) => {
                 if truce == self.truce {
                     self.inflict(&fault);
@@ -302,7 +302,7 @@ impl<O: Observer> World<O> {
     /// An application on this node asks for something at this moment, or now if it has passed.
     pub fn submit_at(&mut self, at: Moment, node: impl Into<Node>, command: Command) {
         if let Some(host) = self.index_of(node.into()) {
-            self.queue.push(at.max(self.now), Happening::Submit(host, command));
+            self.queue.push(at.max(self.now), Happening::Submit(host, Box::new(command)));
         }
     }
 

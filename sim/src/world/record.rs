@@ -45,13 +45,13 @@ impl<O: Observer> Record<O> {
 
     /// Adds a fact, and says what it changed in the cast.
     pub(super) fn add(&mut self, at: Moment, node: Option<Node>, what: What) -> (Turn, &Fact) {
-        let fact = Fact { number: self.number, at, node, what };
+        self.facts.push(Fact { number: self.number, at, node, what });
         self.number += 1;
-        self.digest.add(&fact);
-        let turn = self.cast.see(&fact);
-        self.observer.see(&fact);
-        self.facts.push(fact);
-        (turn, self.facts.last().expect("one was pushed a moment ago"))
+        let fact = self.facts.last().expect("one was pushed a moment ago");
+        self.digest.add(fact);
+        let turn = self.cast.see(fact);
+        self.observer.see(fact);
+        (turn, fact)
     }
 
     /// The facts of the last step.
