@@ -72,10 +72,8 @@ impl Change<'_> {
         }
         let stays = |broker: &BrokerId| !self.removing.contains(broker);
         let target: Vec<BrokerId> = self.replicas.iter().copied().filter(stays).collect();
-        let isr: Vec<BrokerId> = self.isr.iter().copied().filter(stays).collect();
-        if isr.is_empty() || !target.iter().all(|replica| isr.contains(replica)) {
-            return;
-        }
+        let in_sync: Vec<BrokerId> = self.isr.iter().copied().filter(stays).collect();
+        let Some(isr) = self.protocol.moving.ends_with(&target, &in_sync) else { return };
         (self.replicas, self.isr) = (target, isr);
         (self.adding, self.removing) = (Vec::new(), Vec::new());
     }

@@ -14,6 +14,7 @@ mod fencing;
 mod flushing;
 mod marker;
 mod min_isr;
+mod moving;
 mod muting;
 mod polling;
 mod proposals;
@@ -42,6 +43,7 @@ pub use fencing::Fencing;
 pub use flushing::Flushing;
 pub use marker::Marker;
 pub use min_isr::MinIsr;
+pub use moving::Moving;
 pub use muting::Muting;
 pub use polling::Polling;
 pub use proposals::Proposals;
@@ -99,6 +101,9 @@ pub struct Protocol {
     /// ZooKeeper mode: what of a broker that went and came back before a controller looked?
     #[serde(default)]
     pub bouncing: Bouncing,
+    /// When has a reassignment come to its end?
+    #[serde(default)]
+    pub moving: Moving,
 }
 
 impl Protocol {
@@ -122,6 +127,7 @@ impl Protocol {
         resending: Resending::AsConfigured,
         polling: Polling::BehindLastRecord,
         bouncing: Bouncing::AcrossControllers,
+        moving: Moving::OnceAllAreInSync,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).

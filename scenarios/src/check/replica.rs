@@ -139,6 +139,7 @@ impl ReplicaView {
         self.end = end;
         self.agreed = 0;
         self.first_segment = None;
+        self.leads_no_more();
     }
 
     /// The log begins here.
@@ -247,11 +248,18 @@ impl ReplicaView {
         self.role = RoleView::Idle;
         self.epoch = None;
         self.partition_epoch = None;
+        self.leads_no_more();
     }
 
     /// It follows.
     pub(crate) fn follow(&mut self) {
         self.role = RoleView::Follower;
+        self.leads_no_more();
+    }
+
+    /// Whoever leads is trusted for as long as it leads, although it is a replica no more.
+    fn leads_no_more(&mut self) {
+        self.distrusted |= self.hurt.is_some();
     }
 
     /// What it knows as leader.

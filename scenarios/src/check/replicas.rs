@@ -423,11 +423,14 @@ impl PartitionView {
         self.registration = Some(registration.clone());
     }
 
-    /// It is no replica any more, and deletes its log once it hears of that (R98).
+    /// It is no replica any more, and deletes its log once it hears of that (R98). If it leads, it leads on until then, and may
+    /// commit what all the others have, who may not have heard of it either (R45): its word counts for so long.
     fn let_go(&mut self, broker: BrokerId) {
         let replica = self.replica(broker);
+        let leads_on = replica.leader().is_some() && !replica.distrusted;
         replica.wound(EndOffset::ZERO, false);
         replica.left.wiped = true;
+        replica.distrusted = !leads_on;
     }
 
     /// ZooKeeper mode: whatever a controller writes begins another epoch (C65). If the leader is the same, nobody was elected.

@@ -10,6 +10,7 @@ mod failover;
 mod isr;
 mod kip_101;
 mod leadership;
+mod moving_sets;
 mod operating;
 mod order;
 mod planted;

@@ -643,6 +643,42 @@ fn in_sync_set_replicas_come_and_go_by_reassignment_only() {
     play.holds();
 }
 
+/// A leader whose partition was moved away, and that has not heard of it, commits what all the others have (R45).
+#[test]
+fn high_watermark_of_a_leader_that_was_moved_away_counts_until_it_hears_of_that() {
+    let mut play = Play::new();
+    play.committed(one(0, 0, 7));
+    let (topic, partition) = ("t".to_owned(), P.index);
+    let asked = AdminRequest::AlterPartitionReassignments { topic, partition, replicas: Some(vec![B2, B3]) };
+    play.say(ControllerId(1), What::Struck(Fault::Administer(asked)));
+    let (replicas, isr) = (Some(vec![B2, B3]), Some(vec![B2, B3]));
+    play.commit(MetadataRecord::PartitionChange(PartitionChange {
+        leader: Some(Some(B2)),
+        replicas,
+        isr,
+        ..PartitionChange::of(P)
+    }));
+    let mut early = play.clone();
+    early.appended(B1, one(1, 0, 8));
+    early.answered(B1, Acks::All, Some(one(1, 0, 8)), ErrorCode::None);
+    early.breaks("acks-all/acknowledged-before-committed");
+    let mut followed = play.clone();
+    followed.appended(B1, one(1, 0, 8));
+    followed.replicated(B2, one(1, 0, 8));
+    followed.replicated(B3, one(1, 0, 8));
+    followed.followed(B1, (1, 1), B2);
+    followed.high_watermark(B1, 0, 2);
+    followed.follower_high_watermark(B3, 0, 2);
+    followed.breaks("high-watermark/follower-above-committed");
+    play.committed(one(1, 0, 8));
+    play.answered(B1, Acks::All, Some(one(1, 0, 8)), ErrorCode::None);
+    play.follower_high_watermark(B3, 0, 2);
+    play.holds();
+    play.truncated(B2, 0, 1);
+    play.led(B2, (1, 1), 1, &[B2, B3]);
+    play.breaks("durability/elected-leader-lacks-committed-record");
+}
+
 #[test]
 fn progress_a_reassignment_ends_unless_it_waits_for_the_dead() {
     let mut play = at_rest();

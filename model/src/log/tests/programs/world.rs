@@ -233,9 +233,10 @@ impl World {
         (plain.start, plain.end, plain.recovery_point) = (log.start().0, log.end().0, log.recovery_point().0);
         plain.may_forget = true;
         plain.cleaned_then_cut |= plain.cleaned;
-        // What came back may lie below what was deleted, and is not gone then.
-        let first_base = plain.first_base;
-        plain.gone.retain(|batch| batch.base_offset().0 < first_base);
+        // What came back may lie below what was deleted, and is not gone then. Where a full truncation was broken off the first
+        // segment is the new and empty one, and a hole behind it what is gone.
+        let first = plain.batches.first().map_or(plain.end, |first| first.base_offset().0);
+        plain.gone.retain(|batch| batch.base_offset().0 < first);
         plain.epoch = plain.epoch.max(log.last_epoch().map_or(0, |epoch| epoch.0));
         self.forget_what_was_inside();
     }
