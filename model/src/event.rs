@@ -218,6 +218,11 @@ pub enum Event {
         /// Now fenced, or unfenced.
         fenced: bool,
     },
+    /// What a broker takes from the metadata log has changed.
+    ImageChanged {
+        /// [`Image::checksum`](crate::metadata::Image::checksum).
+        checksum: u32,
+    },
     /// A broker applied the metadata log up to here.
     MetadataApplied {
         /// Everything below is applied.
@@ -564,6 +569,7 @@ impl Event {
             | Self::BrokerStarted { .. }
             | Self::Registered { .. }
             | Self::Fenced { .. }
+            | Self::ImageChanged { .. }
             | Self::MetadataApplied { .. }
             | Self::ShutDown
             | Self::ControllerLed { .. }

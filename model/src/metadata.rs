@@ -276,6 +276,17 @@ pub struct Image {
 }
 
 impl Image {
+    /// A checksum over what the image says of the cluster, though not over how far it goes: two images of one offset must
+    /// have the same, however their records came, one by one or as a snapshot.
+    ///
+    /// # Panics
+    /// Never: an image can be written down.
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        let content = Self { end: EndOffset::ZERO, ..self.clone() };
+        crc32c::crc32c(&serde_json::to_vec(&content).expect("an image can be written down"))
+    }
+
     /// Adds the record at `offset`. One that is in already is passed over: a fetch starts with a whole batch, and a
     /// controller may tell twice of the last one before its restart.
     pub fn apply(&mut self, offset: Offset, record: &MetadataRecord) {

@@ -325,8 +325,8 @@ impl Guarantee {
             ),
             Self::MetadataLog => (
                 "metadata-log",
-                "One controller leads in an epoch, with everything that is committed; the controllers' logs match, and no committed decision goes again.",
-                "KIP-595, KIP-631; C3, C18, C19, C22, W22",
+                "One controller leads in an epoch, with everything that is committed; the controllers' logs match, no committed decision goes again, and what a broker takes from them is what was committed.",
+                "KIP-595, KIP-631; C3, C18, C19, C22, W10, W22",
                 "a majority of the controllers keeps its disks",
             ),
             Self::HighWatermark => (

@@ -26,6 +26,7 @@ use crate::check::delete_records;
 use crate::check::durability::Durability;
 use crate::check::epochs::{self, Epochs};
 use crate::check::history;
+use crate::check::images::Images;
 use crate::check::in_sync::{self, InSync};
 use crate::check::logs::{self, Opened};
 use crate::check::order::Order;
@@ -55,6 +56,7 @@ pub struct Judge {
     in_sync: InSync,
     epochs: Epochs,
     quorum: Quorum,
+    images: Images,
     order: Order,
     reads: Reads,
     progress: Progress,
@@ -75,7 +77,10 @@ impl Observer for Judge {
                     Node::Ensemble => self.controller_noted(ENSEMBLE, event),
                 }
             }
-            (What::Started { .. }, Some(Node::Broker(broker))) => self.shared.started(broker),
+            (What::Started { .. }, Some(Node::Broker(broker))) => {
+                self.shared.started(broker);
+                self.images.started(broker);
+            }
             (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
             (What::Started { .. }, Some(Node::Controller(id))) => self.shared.controller_started(id),
             (What::Stopped { how }, Some(Node::Controller(id))) => {
@@ -123,6 +128,7 @@ impl Judge {
             in_sync: InSync::default(),
             epochs: Epochs::default(),
             quorum: Quorum::default(),
+            images: Images::default(),
             order: Order::default(),
             reads: Reads::default(),
             progress: Progress::default(),
@@ -227,6 +233,9 @@ impl Judge {
             Event::Committed { offset, record } => {
                 let turn = self.shared.commit(*offset, record);
                 epochs::committed(*offset, turn.is_some(), &mut self.verdicts);
+                if turn.is_some() {
+                    self.images.committed(*offset, record);
+                }
                 if let Some(turn) = turn.filter(|_| !self.shared.metadata_lost) {
                     self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
                 }
@@ -293,7 +302,11 @@ impl Judge {
             }
             Event::BrokerStarted { .. } => shared.broker(broker).has_read_disk = true,
             Event::Registered { epoch } => self.epochs.registered(broker, *epoch, shared, verdicts),
-            Event::MetadataApplied { upto } => self.epochs.applied(broker, *upto, shared, verdicts),
+            Event::ImageChanged { checksum } => self.images.changed(broker, *checksum),
+            Event::MetadataApplied { upto } => {
+                self.epochs.applied(broker, *upto, shared, verdicts);
+                self.images.applied(shared, broker, *upto, verdicts);
+            }
             Event::Recovered { .. }
             | Event::LogStartMoved { .. }
             | Event::SegmentsDeleted { .. }

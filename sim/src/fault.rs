@@ -413,7 +413,8 @@ impl Sight {
             | Event::ControllerResigned { .. }
             | Event::ControllerAnswered { .. }
             | Event::Administered { .. }
-            | Event::Removed { .. } => false,
+            | Event::Removed { .. }
+            | Event::ImageChanged { .. } => false,
         }
     }
 }

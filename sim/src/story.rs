@@ -42,6 +42,7 @@ pub fn matters(fact: &Fact) -> bool {
                 | Event::IsrKnown { pending: false, .. }
                 | Event::ProduceAnswered { error: ErrorCode::None, .. }
                 | Event::Served { .. }
+                | Event::ImageChanged { .. }
                 | Event::MetadataApplied { .. }
                 | Event::Committed { record: MetadataRecord::NoOp, .. }
                 | Event::MetadataAppended { .. }
@@ -220,6 +221,7 @@ fn say_request_or_life(to: &mut String, event: &Event) -> fmt::Result {
         Event::BrokerStarted { previous_broker_epoch: None } => to.write_str("has read its disk"),
         Event::Registered { epoch } => write!(to, "registered, broker epoch {epoch}"),
         Event::Fenced { fenced } => to.write_str(if *fenced { "is fenced" } else { "is unfenced" }),
+        Event::ImageChanged { checksum } => write!(to, "has another image of the cluster ({checksum:08x})"),
         Event::MetadataApplied { upto } => write!(to, "applied metadata up to {upto}"),
         Event::ShutDown => to.write_str("stopped in an orderly way"),
         Event::ControllerLed { epoch } => write!(to, "controls in epoch {epoch}"),

@@ -17,12 +17,15 @@ impl Process {
     /// Applies everything that was fetched by now, as one change (C45).
     pub(super) fn apply_metadata(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         let mut touched = Touched::default();
+        let mut changed = false;
         if let Some(image) = self.observer.next_snapshot() {
             touched.difference(&self.image, &image);
+            changed = true;
             self.image = *image;
         }
         while let Some((offset, record)) = self.observer.next() {
             touched.record(&record, &self.image);
+            changed |= record != MetadataRecord::NoOp;
             self.image.apply(offset, &record);
         }
         let Touched { partitions: mut touched, topics: configured, servers } = touched;
@@ -41,8 +44,12 @@ impl Process {
             touched = self.image.partitions.keys().copied().collect();
             self.open_logs(step)?;
             self.observer.publish();
+            changed = true;
             self.put_strays_aside(step)?;
             self.lower_recovery_points(step)?;
+        }
+        if changed {
+            step.effects.note(Event::ImageChanged { checksum: self.image.checksum() });
         }
         step.effects.note(Event::MetadataApplied { upto });
         self.obey(&touched, step)?;

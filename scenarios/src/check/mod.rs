@@ -12,6 +12,7 @@ pub(crate) mod derived;
 pub(crate) mod durability;
 pub(crate) mod epochs;
 pub(crate) mod history;
+pub(crate) mod images;
 pub(crate) mod in_sync;
 pub(crate) mod logs;
 pub(crate) mod order;

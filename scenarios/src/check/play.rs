@@ -3,7 +3,7 @@
 use model::config::{Acks, Settings, TopicConfig};
 use model::event::{Event, SeekReason, Value};
 use model::log::{BatchId, Recovery};
-use model::metadata::{MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
+use model::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use model::names::{
     BrokerEpoch, BrokerId, ClientId, ControllerId, EndOffset, Incarnation, LeaderEpoch, Node, Offset, Partition,
     PartitionEpoch, TopicId,
@@ -33,7 +33,8 @@ pub(crate) struct Play {
     pub(crate) judge: Judge,
     number: u64,
     at: Moment,
-    metadata_end: u64,
+    /// What is committed.
+    pub(crate) image: Image,
     /// The ISRs of [`P`] and [`Q`].
     isr: [Vec<BrokerId>; 2],
     /// Facts are of the same moment for now: those of one step.
@@ -60,7 +61,7 @@ impl Play {
             judge: Judge::of(Promise::of(settings)),
             number: 0,
             at: Moment(1_000_000_000),
-            metadata_end: 0,
+            image: Image::default(),
             isr: [vec![B1, B2, B3], vec![B1, B2, B3]],
             in_one_step: false,
         };
@@ -124,13 +125,13 @@ impl Play {
     // ---- the controller ----
 
     pub(crate) fn commit(&mut self, record: MetadataRecord) {
-        let offset = Offset(self.metadata_end);
-        self.metadata_end += 1;
+        let offset = Offset(self.image.end.0);
+        self.image.apply(offset, &record);
         self.note(ControllerId(1), Event::Committed { offset, record });
     }
 
     pub(crate) fn metadata_end(&self) -> EndOffset {
-        EndOffset(self.metadata_end)
+        self.image.end
     }
 
     /// A broker process is registered and unfenced.
@@ -142,7 +143,7 @@ impl Play {
     }
 
     fn announce(&mut self, broker: BrokerId) -> BrokerEpoch {
-        let epoch = BrokerEpoch(i64::try_from(self.metadata_end).expect("small"));
+        let epoch = BrokerEpoch(i64::try_from(self.image.end.0).expect("small"));
         self.commit(MetadataRecord::RegisterBroker { broker, incarnation: Incarnation(self.number), epoch });
         epoch
     }

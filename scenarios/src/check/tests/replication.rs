@@ -735,3 +735,33 @@ fn a_minimum_that_was_lowered_is_the_one_that_counts() {
     appended(&mut play);
     assert!(!play.broken().iter().any(|kind| kind == "min-isr/appended-below-min-isr"), "{:?}", play.broken());
 }
+
+#[test]
+fn a_broker_has_the_image_that_is_committed() {
+    let mut play = at_rest();
+    let applied = |play: &mut Play, checksum: Option<u32>| {
+        if let Some(checksum) = checksum {
+            play.note(B1, Event::ImageChanged { checksum });
+        }
+        let upto = play.metadata_end();
+        play.note(B1, Event::MetadataApplied { upto });
+    };
+    let checksum = play.image.checksum();
+    applied(&mut play, Some(checksum));
+    play.commit(MetadataRecord::NoOp);
+    applied(&mut play, None);
+    play.holds();
+    let (mut another, mut restarted) = (play.clone(), play.clone());
+    for play in [&mut play, &mut restarted] {
+        play.commit(MetadataRecord::RemoveTopic { id: P.topic });
+    }
+    applied(&mut play, None);
+    play.breaks("metadata-log/image-differs");
+    applied(&mut another, Some(!checksum));
+    another.breaks("metadata-log/image-differs");
+    restarted.stopped(B1, Ending::Crashed);
+    restarted.say(B1, What::Started { life: 2 });
+    let checksum = restarted.image.checksum();
+    applied(&mut restarted, Some(checksum));
+    restarted.holds();
+}
