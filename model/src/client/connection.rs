@@ -29,6 +29,8 @@ struct Peer<A> {
     in_flight: VecDeque<Pending<A>>,
     /// Set while a connection that failed may not be opened again.
     closed_until: Option<Time>,
+    /// When this end last began to connect.
+    attempted: Option<Time>,
     /// In a row, without an answer in between.
     failures: u32,
     /// Whether the connection that is open now has carried an answer.
@@ -76,7 +78,11 @@ impl<A> Connections<A> {
     pub(super) fn send(&mut self, now: Time, to: Node, request: Request, asked: A, effects: &mut Effects) {
         self.sent += 1;
         let pending = Pending { correlation: self.sent, overdue: now + self.request_timeout, asked };
-        self.peers.entry(to).or_insert_with(Peer::new).in_flight.push_back(pending);
+        let peer = self.peers.entry(to).or_insert_with(Peer::new);
+        if !peer.established && peer.in_flight.is_empty() {
+            peer.attempted = Some(now);
+        }
+        peer.in_flight.push_back(pending);
         effects.send(Envelope::request(self.own, to, Channel::Client, self.sent, request));
     }
 
@@ -147,13 +153,16 @@ impl<A> Connections<A> {
     }
 
     /// The broker with the least to do: one that is known to answer before one that is not, then the one with the fewest
-    /// requests under way, then by lot. `None` if no connection takes another request.
+    /// requests under way, then, if none is connected, the one that was tried longest ago, then by lot. So a client that is
+    /// left alone by some brokers finds the others after one request timeout for each of those, and not sooner or later by
+    /// chance. `None` if no connection takes another request.
     pub(super) fn least_loaded(&self, among: &[BrokerId], limit: u32, lot: u64) -> Option<BrokerId> {
         let first = usize::try_from(lot % among.len().max(1) as u64).expect("an index");
         let (before, after) = among.split_at(first);
         let load = |broker: &BrokerId| match self.peers.get(&Node::from(*broker)) {
-            Some(peer) => (!peer.established, peer.in_flight.len()),
-            None => (true, 0),
+            Some(peer) if peer.established => (false, peer.in_flight.len(), None),
+            Some(peer) => (true, peer.in_flight.len(), peer.attempted),
+            None => (true, 0, None),
         };
         after.iter().chain(before).copied().filter(|broker| self.takes(Node::from(*broker), limit)).min_by_key(load)
     }
@@ -169,6 +178,7 @@ impl<A> Peer<A> {
         Self {
             in_flight: VecDeque::new(),
             closed_until: None,
+            attempted: None,
             failures: 0,
             established: false,
             connection: ConnectionId::UNSET,

@@ -58,9 +58,7 @@ fn what_was_acknowledged_survives_the_power_loss_of_a_rack_that_is_smaller_than_
 #[test]
 fn writes_go_on_without_a_rack_iff_enough_are_left_for_the_minimum() {
     for (replicas, min_isr, size) in racks() {
-        // Hosts without power do not answer: clients find those that do one request timeout after another.
-        let cluster = cluster(replicas, min_isr).property("producer.delivery.timeout.ms", 120_000);
-        scenario(cluster, |w| {
+        scenario(cluster(replicas, min_isr), |w| {
             w.produce(10);
             for broker in rack(w, size) {
                 w.power_off(broker);

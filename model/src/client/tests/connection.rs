@@ -134,3 +134,20 @@ fn the_least_loaded_broker_that_is_known_to_answer_is_asked_first() {
     assert_eq!(connections.least_loaded(&[BrokerId(2)], 5, 0), None, "in backoff");
     assert_eq!(connections.least_loaded(&[], 5, 3), None);
 }
+
+#[test]
+fn of_brokers_that_are_not_connected_the_one_that_was_tried_longest_ago_is_asked() {
+    let mut connections = connections();
+    let among = [BrokerId(1), BrokerId(2), BrokerId(3)];
+    for (at, broker) in [(10, B1), (20, B2)] {
+        send(&mut connections, at, broker, "lost");
+        connections.severed(millis(at), &severed(broker, 1));
+    }
+    connections.reopen(millis(10_000));
+    assert!((0..3).all(|lot| connections.least_loaded(&among, 5, lot) == Some(BrokerId(3))), "never tried");
+    assert!((0..3).all(|lot| connections.least_loaded(&among[..2], 5, lot) == Some(BrokerId(1))));
+    send(&mut connections, 10_000, B1, "lost again");
+    connections.severed(millis(10_001), &severed(B1, 1));
+    connections.reopen(millis(20_000));
+    assert!((0..3).all(|lot| connections.least_loaded(&among[..2], 5, lot) == Some(BrokerId(2))), "in turns");
+}
