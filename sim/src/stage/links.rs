@@ -28,7 +28,10 @@ pub(super) struct Links {
     numbers: u64,
     open: BTreeMap<Name, ConnectionId>,
     connections: u64,
-    held: BTreeSet<(Node, Node)>,
+    /// What one node sends to another, or only messages of this name.
+    held: BTreeSet<(Node, Node, Option<String>)>,
+    /// Between these nothing passes, either way.
+    cut: BTreeSet<(Node, Node)>,
 }
 
 impl Links {
@@ -114,16 +117,43 @@ impl Links {
         }
     }
 
-    pub(super) fn hold(&mut self, from: Node, to: Node) {
-        self.held.insert((from, to));
+    pub(super) fn hold(&mut self, from: Node, to: Node, only: Option<String>) {
+        self.held.insert((from, to, only));
     }
 
-    pub(super) fn release(&mut self, from: Node, to: Node) {
-        self.held.remove(&(from, to));
+    pub(super) fn release(&mut self, from: Node, to: Node, only: Option<String>) {
+        self.held.remove(&(from, to, only));
     }
 
-    pub(super) fn is_held(&self, from: Node, to: Node) -> bool {
-        self.held.contains(&(from, to))
+    /// Whether something waits for a hand.
+    pub(super) fn is_held(&self, pending: &Pending) -> bool {
+        let Pending { from, to, input, .. } = pending;
+        let name = match input {
+            Input::Receive(envelope) => Some(envelope.body.name().to_owned()),
+            _ => None,
+        };
+        let held = |name: Option<String>| self.held.contains(&(*from, *to, name));
+        self.cut.contains(&pair(*from, *to)) || held(None) || name.is_some_and(|name| held(Some(name)))
+    }
+
+    /// From now on nothing passes between two nodes.
+    pub(super) fn part(&mut self, one: Node, other: Node) {
+        self.cut.insert(pair(one, other));
+    }
+
+    /// It does again; over new connections, for so long an answer was waited for over the old ones.
+    pub(super) fn join(&mut self, one: Node, other: Node) {
+        if self.cut.remove(&pair(one, other)) {
+            self.drop_between(one, other);
+        }
+    }
+
+    /// Everything passes between all.
+    pub(super) fn heal(&mut self) {
+        self.held.clear();
+        for (one, other) in self.cut.clone() {
+            self.join(one, other);
+        }
     }
 
     fn cut(&mut self, name: Name, id: ConnectionId, told: &[Node]) {
@@ -142,4 +172,9 @@ impl Links {
         self.numbers += 1;
         self.pile.push(Pending { number: self.numbers, from, to, input });
     }
+}
+
+/// Two nodes, in whichever order.
+fn pair(one: Node, other: Node) -> (Node, Node) {
+    (one.min(other), one.max(other))
 }

@@ -3,9 +3,12 @@
 //! Messages pile up until somebody delivers them, the clock stands still until somebody moves it, and steps take no
 //! time. For transcripts, in which every message matters. This room must not know how a script is written.
 
+mod asking;
 mod commands;
+mod hands;
 mod links;
 mod show;
+mod speaking;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -19,6 +22,7 @@ use model::names::Node;
 use model::wire::{Body, Envelope};
 
 pub use commands::run;
+use hands::Kept;
 use links::Links;
 pub use words::say;
 
@@ -45,6 +49,8 @@ pub struct Stage {
     said: Vec<String>,
     /// Whether messages are said, too.
     wordy: bool,
+    /// Whether lost connections are said.
+    tells_lost_connections: bool,
     facts: u64,
     last_value: u64,
 }
@@ -67,6 +73,7 @@ impl Stage {
             tasks: VecDeque::new(),
             said: Vec::new(),
             wordy: false,
+            tells_lost_connections: true,
             facts: 0,
             last_value: 0,
         }
@@ -110,23 +117,7 @@ impl Stage {
     /// Ends the process of a node. Whoever was connected to it will be told when that message is delivered; of a node
     /// that lost its power nobody is told anything.
     pub fn stop(&mut self, node: Node, how: Ending) {
-        let Some(index) = self.index_of(node) else { return };
-        let dice = self.dice;
-        let host = &mut self.hosts[index];
-        if host.condition != Condition::Up {
-            return;
-        }
-        host.empty();
-        host.condition = if how == Ending::PoweredOff { Condition::Off } else { Condition::Down };
-        if how == Ending::PoweredOff {
-            host.power_offs += 1;
-            host.disk.power_off(dice, host.power_offs);
-        } else {
-            host.disk.crash();
-        }
-        self.tasks.retain(|(host, _, _)| *host != index);
-        self.links.node_stopped(node, how != Ending::PoweredOff);
-        self.state(node, What::Stopped { how });
+        self.stop_keeping(node, how, Kept::AsDrawn);
     }
 
     /// Gives something to a node that runs.
@@ -176,10 +167,8 @@ impl Stage {
     /// If that never ends.
     pub fn deliver_all(&mut self, wanted: impl Fn(Node, Node) -> bool) {
         for _ in 0..ENDLESS {
-            let next = self
-                .links
-                .pile()
-                .find(|pending| wanted(pending.from, pending.to) && !self.links.is_held(pending.from, pending.to));
+            let next =
+                self.links.pile().find(|pending| wanted(pending.from, pending.to) && !self.links.is_held(pending));
             let Some(number) = next.map(|pending| pending.number) else { return };
             self.deliver(number);
         }
@@ -227,7 +216,8 @@ impl Stage {
         let fact = Fact { number: self.facts, at: self.now, node: Some(node), what };
         self.facts += 1;
         self.cast.see(&fact);
-        if story::matters(&fact) {
+        let is_told = self.tells_lost_connections || !matches!(fact.what, What::Severed { .. });
+        if is_told && story::matters(&fact) {
             let line = story::line(&fact);
             // The clock of a stage says little: who and what is enough.
             self.said.push(line.trim_start().split_once("s  ").map_or(line.clone(), |(_, rest)| rest.to_owned()));

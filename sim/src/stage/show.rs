@@ -24,6 +24,28 @@ impl Stage {
             .collect()
     }
 
+    /// The leader-epoch checkpoint of every replica on these brokers, as it lies on disk: `e3@11` says that epoch 3 begins at
+    /// offset 11.
+    #[must_use]
+    pub fn show_epochs(&self, brokers: &[BrokerId]) -> Vec<String> {
+        let replicas = brokers.iter().flat_map(|broker| {
+            let partitions = self.cast.partitions().iter();
+            partitions.map(|partition| (*broker, *partition))
+        });
+        replicas
+            .filter_map(|(broker, partition)| {
+                let host = &self.hosts[self.index_of(Node::from(broker))?];
+                let directory = self.cast.image().directory(partition)?;
+                let bytes = host.disk.peek(&format!("{directory}/leader-epoch-checkpoint"))?;
+                // A version, a count, and a line for each epoch.
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let entries = text.lines().skip(2).filter_map(|line| line.split_once(' '));
+                let entries: Vec<String> = entries.map(|(epoch, start)| format!("e{epoch}@{start}")).collect();
+                Some(format!("{broker} {partition}: {}", entries.join(" ")))
+            })
+            .collect()
+    }
+
     /// Leader, epoch and ISR of every partition, as committed.
     #[must_use]
     pub fn show_isr(&self) -> Vec<String> {
