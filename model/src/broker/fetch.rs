@@ -149,7 +149,8 @@ impl Process {
             let Some((epoch, end)) = log.end_offset_for(last_epoch) else {
                 return Found::Refused(ErrorCode::OffsetOutOfRange);
             };
-            if epoch < last_epoch || end < asked.fetch_offset.bound() {
+            let fetching = (last_epoch, asked.fetch_offset.bound());
+            if self.own.protocol.truncation.diverges(fetching, (epoch, end)) {
                 return Found::Diverging { shared: DivergingEpoch { epoch, end }, bounds };
             }
         }

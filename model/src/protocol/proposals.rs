@@ -11,7 +11,9 @@ pub enum Proposals {
     AllEpochs,
     /// Before KIP-903: no member's broker epoch is compared.
     NoBrokerEpochs,
-    /// Planted: nor is the partition epoch, so a proposal that was overtaken is applied (B08).
+    /// Before KIP-841: nor whether a member is fenced or shutting down (B09).
+    InactiveMembersToo,
+    /// Planted: nor a member's broker epoch, nor the partition epoch, so a proposal that was overtaken is applied (B08).
     NoPartitionEpoch,
 }
 
@@ -20,7 +22,7 @@ impl Proposals {
     #[must_use]
     pub fn builds_on(self, proposed: PartitionEpoch, present: PartitionEpoch) -> bool {
         match self {
-            Self::AllEpochs | Self::NoBrokerEpochs => proposed == present,
+            Self::AllEpochs | Self::NoBrokerEpochs | Self::InactiveMembersToo => proposed == present,
             Self::NoPartitionEpoch => true,
         }
     }
@@ -30,7 +32,16 @@ impl Proposals {
     pub fn is_same_process(self, fetched_in: Option<BrokerEpoch>, registered: BrokerEpoch) -> bool {
         match self {
             Self::AllEpochs => fetched_in.is_none_or(|epoch| epoch == registered),
-            Self::NoBrokerEpochs | Self::NoPartitionEpoch => true,
+            Self::NoBrokerEpochs | Self::InactiveMembersToo | Self::NoPartitionEpoch => true,
+        }
+    }
+
+    /// Whether a member has to be active: neither fenced nor shutting down (KIP-841, R71).
+    #[must_use]
+    pub fn wants_active_members(self) -> bool {
+        match self {
+            Self::AllEpochs | Self::NoBrokerEpochs | Self::NoPartitionEpoch => true,
+            Self::InactiveMembersToo => false,
         }
     }
 }
@@ -41,12 +52,18 @@ mod tests {
 
     #[test]
     fn each_planted_or_older_answer_compares_less() {
-        let answers = [Proposals::AllEpochs, Proposals::NoBrokerEpochs, Proposals::NoPartitionEpoch];
+        let answers = [
+            Proposals::AllEpochs,
+            Proposals::NoBrokerEpochs,
+            Proposals::InactiveMembersToo,
+            Proposals::NoPartitionEpoch,
+        ];
+        assert_eq!(answers.map(Proposals::wants_active_members), [true, true, false, true]);
         let overtaken = answers.map(|answer| answer.builds_on(PartitionEpoch(3), PartitionEpoch(4)));
-        assert_eq!(overtaken, [false, false, true]);
+        assert_eq!(overtaken, [false, false, false, true]);
         let rebooted = answers.map(|answer| answer.is_same_process(Some(BrokerEpoch(3)), BrokerEpoch(4)));
-        assert_eq!(rebooted, [false, true, true]);
+        assert_eq!(rebooted, [false, true, true, true]);
         let unknown = answers.map(|answer| answer.is_same_process(None, BrokerEpoch(4)));
-        assert_eq!(unknown, [true; 3], "R52: a member that has not fetched yet is named without an epoch");
+        assert_eq!(unknown, [true; 4], "R52: a member that has not fetched yet is named without an epoch");
     }
 }

@@ -10,6 +10,10 @@ pub enum Truncation {
     /// Up to 0.10: at its own high watermark, as soon as it follows. The high watermark of a follower lags by a fetch
     /// round, so it may cut off what is committed and lead without it (KIP-101, KAFKA-1211).
     HighWatermark,
+    /// KIP-101 before KIP-279: where the epoch of the follower's last record ends in the leader's log, and an epoch that the leader
+    /// never had ends for it where the next one that it has begins. What the follower has below that stays, whoever wrote it
+    /// (KAFKA-6361, B03).
+    EndOfLastEpoch,
     /// Since 2.7: where the leader, told the follower's last epoch with each fetch, says that the two logs part; again
     /// if the epochs still differ (KIP-101, KIP-279, KIP-320, KIP-595; R41).
     DivergingEpoch,
@@ -23,7 +27,7 @@ impl Truncation {
     pub fn on_following(self, high_watermark: EndOffset) -> Option<EndOffset> {
         match self {
             Self::HighWatermark => Some(high_watermark),
-            Self::DivergingEpoch | Self::OneTooHigh => None,
+            Self::EndOfLastEpoch | Self::DivergingEpoch | Self::OneTooHigh => None,
         }
     }
 
@@ -32,7 +36,18 @@ impl Truncation {
     pub fn asks_with_last_epoch(self) -> bool {
         match self {
             Self::HighWatermark => false,
-            Self::DivergingEpoch | Self::OneTooHigh => true,
+            Self::EndOfLastEpoch | Self::DivergingEpoch | Self::OneTooHigh => true,
+        }
+    }
+
+    /// Whether the leader says that the logs part, to a follower that fetches from `from` and whose last record is of the
+    /// epoch `last`. `known` is the largest epoch not above it in the leader's log, and its end there (R25).
+    #[must_use]
+    pub fn diverges(self, (last, from): (LeaderEpoch, EndOffset), known: (LeaderEpoch, EndOffset)) -> bool {
+        let (epoch, end) = known;
+        match self {
+            Self::EndOfLastEpoch => end < from,
+            Self::HighWatermark | Self::DivergingEpoch | Self::OneTooHigh => epoch < last || end < from,
         }
     }
 
@@ -52,6 +67,7 @@ impl Truncation {
         }
         .min(log_end);
         match self {
+            Self::EndOfLastEpoch => end.min(log_end),
             Self::HighWatermark | Self::DivergingEpoch => agreed,
             Self::OneTooHigh => EndOffset(agreed.0 + 1).min(log_end),
         }
@@ -62,13 +78,27 @@ impl Truncation {
 mod tests {
     use super::*;
 
-    const ANSWERS: [Truncation; 3] = [Truncation::HighWatermark, Truncation::DivergingEpoch, Truncation::OneTooHigh];
+    const ANSWERS: [Truncation; 4] =
+        [Truncation::HighWatermark, Truncation::EndOfLastEpoch, Truncation::DivergingEpoch, Truncation::OneTooHigh];
 
     #[test]
     fn only_before_kip_101_a_follower_cuts_without_asking() {
         let cut = ANSWERS.map(|answer| answer.on_following(EndOffset(3)));
-        assert_eq!(cut, [Some(EndOffset(3)), None, None]);
-        assert_eq!(ANSWERS.map(Truncation::asks_with_last_epoch), [false, true, true]);
+        assert_eq!(cut, [Some(EndOffset(3)), None, None, None]);
+        assert_eq!(ANSWERS.map(Truncation::asks_with_last_epoch), [false, true, true, true]);
+    }
+
+    /// T2: the leader has epochs 1 and 3, which begins at 11; the follower's last record, at 10, is of epoch 2.
+    #[test]
+    fn before_kip_279_an_epoch_that_the_leader_never_had_ends_where_its_next_one_begins() {
+        let (last, from) = (LeaderEpoch(2), EndOffset(11));
+        let known = (LeaderEpoch(1), EndOffset(11));
+        let diverges = ANSWERS.map(|answer| answer.diverges((last, from), known));
+        assert_eq!(diverges, [true, false, true, true]);
+        let local = Some((LeaderEpoch(1), EndOffset(10)));
+        assert_eq!(Truncation::DivergingEpoch.cut(known, local, from).0, 10);
+        assert_eq!(Truncation::EndOfLastEpoch.cut(known, local, from).0, 11);
+        assert!(Truncation::EndOfLastEpoch.diverges((last, EndOffset(12)), known), "KIP-101: it ends before that");
     }
 
     #[test]

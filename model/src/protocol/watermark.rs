@@ -11,6 +11,9 @@ pub enum Watermark {
     MaximalIsr,
     /// Since 3.7: the same, but not at all while the committed ISR is smaller than `min.insync.replicas` (KIP-966, R37).
     MaximalIsrAboveMinimum,
+    /// Planted: as far as the committed ISR alone, above the minimum. A newcomer that the controller may have let in already is not
+    /// waited for (B07).
+    CommittedIsr,
     /// Planted: as far as all but the slowest of them (P03).
     SlowestIgnored,
     /// Planted: as far as the leader itself (P04).
@@ -32,13 +35,25 @@ pub struct WatermarkView<'a> {
 }
 
 impl Watermark {
+    /// Whether those are waited for that the controller has not confirmed yet: who is proposed, and who is about to be (R37,
+    /// R38).
+    #[must_use]
+    pub fn waits_for_newcomers(self) -> bool {
+        match self {
+            Self::MaximalIsr | Self::MaximalIsrAboveMinimum | Self::SlowestIgnored | Self::LeaderAlone => true,
+            Self::CommittedIsr => false,
+        }
+    }
+
     /// The high watermark that this view allows; `None` if it allows none (R37, R38).
     #[must_use]
     pub fn candidate(self, view: &WatermarkView<'_>) -> Option<EndOffset> {
         let slowest = view.others.iter().copied().min().unwrap_or(view.leader_end).min(view.leader_end);
         match self {
             Self::MaximalIsr => Some(slowest),
-            Self::MaximalIsrAboveMinimum => (view.committed_isr >= view.min_isr).then_some(slowest),
+            Self::MaximalIsrAboveMinimum | Self::CommittedIsr => {
+                (view.committed_isr >= view.min_isr).then_some(slowest)
+            }
             Self::SlowestIgnored => {
                 let slowest_at = view.others.iter().position(|&end| end == slowest);
                 let rest = view.others.iter().enumerate().filter(|&(at, _)| Some(at) != slowest_at);
@@ -52,6 +67,12 @@ impl Watermark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_newcomer_is_waited_for_unless_planted() {
+        let answers = [Watermark::MaximalIsr, Watermark::MaximalIsrAboveMinimum, Watermark::CommittedIsr];
+        assert_eq!(answers.map(Watermark::waits_for_newcomers), [true, true, false]);
+    }
 
     #[test]
     fn the_answers_differ_in_whom_they_wait_for_and_when_they_wait_at_all() {

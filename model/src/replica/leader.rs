@@ -187,6 +187,9 @@ impl Leader {
         protocol: &Protocol,
     ) -> Option<EndOffset> {
         let waited_for = |other: &Other| {
+            if !protocol.watermark.waits_for_newcomers() {
+                return self.isr.committed().contains(&other.id);
+            }
             self.isr.requires(other.id, protocol.shrinking)
                 || (other.is_caught_up(view.log_end, view.now, view.lag)
                     && self

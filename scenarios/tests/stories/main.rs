@@ -19,6 +19,7 @@ mod power;
 mod quorum;
 mod reassigning;
 mod recommended;
+mod references;
 mod returning;
 mod rolling;
 mod storage;
