@@ -237,7 +237,10 @@ impl Loader<'_> {
             if self.storage.trust.syncs_cuts() {
                 // What is not believed today must not come back when the epoch that spoke against it has been forgotten.
                 segment.sync_cut(self.disk)?;
-                if !scanned {
+                if scanned {
+                    // The process before may have cut it, too, and have died before anything was written behind that.
+                    segment.doubt_cuts();
+                } else {
                     segment.sync_changes(self.disk)?;
                 }
             }

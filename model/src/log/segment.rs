@@ -36,7 +36,7 @@ pub(super) struct Segment {
     created: Time,
     /// When it was written to last.
     modified: Time,
-    /// It was cut, and the platter may not have seen that.
+    /// It was cut, or another process may have cut it, and the platter may not have seen that.
     cut_unsynced: bool,
     /// Its indexes were written anew, and the platter may not have seen that.
     indexes_unsynced: bool,
@@ -221,6 +221,11 @@ impl Segment {
     /// Syncs the `.log` file alone if it was cut and not synced since.
     pub(super) fn sync_cut(&mut self, disk: &mut dyn Disk) -> Result<(), DiskError> {
         if std::mem::take(&mut self.cut_unsynced) { disk.sync(self.log) } else { Ok(()) }
+    }
+
+    /// Nobody knows whether it was cut and not synced since: it counts as if.
+    pub(super) fn doubt_cuts(&mut self) {
+        self.cut_unsynced = true;
     }
 
     /// Cuts at the first batch whose last offset is `end` or above, and both indexes there (L40, L41).

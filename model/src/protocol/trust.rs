@@ -78,9 +78,10 @@ impl Trust {
         }
     }
 
-    /// Whether a cut is synced before anything is written behind it. If it is not, a power cut may leave a sector of the
-    /// old bytes inside a new batch; where that falls between the leader epoch and the checksum of a header the checksum
-    /// holds, because it covers neither (L2), and an old record stands under a new epoch for ever.
+    /// Whether a cut is synced before anything is written behind it, be it by the process that cut or by one after it. If it is
+    /// not, a power cut may leave a sector of the old bytes inside a new batch; where that falls between the leader epoch and
+    /// the checksum of a header the checksum holds, because it covers neither (L2), and an old record stands under a new
+    /// epoch for ever.
     #[must_use]
     pub fn syncs_cuts(self) -> bool {
         match self {

@@ -280,6 +280,18 @@ proptest! {
     }
 }
 
+/// A process is killed between a cut and what comes behind it. The next one does not know of the cut, and must sync it all the
+/// same before it writes: or the old batch at 0 comes back with the power cut, under an epoch 1 that begins inside of it.
+#[test]
+fn a_cut_lasts_though_its_process_was_killed_before_anything_was_written_behind_it() {
+    let mut turns =
+        vec![Turn::LosePower, Turn::LosePower, Turn::Append(1, 2), Turn::LosePower, Turn::Cut(1), Turn::Crash];
+    turns.extend(std::iter::repeat_n(Turn::Append(1, 1), 6));
+    turns.extend([Turn::Cut(5), Turn::LeadAnew, Turn::LosePower]);
+    let mut bench = Bench::new(config(Derived::CutWithTheLog));
+    go_through(&mut bench, &turns).expect("nothing is found");
+}
+
 /// Runs random turns against a broken log until the auditor objects.
 fn is_caught(derived: Derived) -> bool {
     let mut runner = proptest::test_runner::TestRunner::deterministic();

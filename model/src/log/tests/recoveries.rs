@@ -1,9 +1,10 @@
 //! What a start makes of the files it finds.
 
 use super::disk::FakeDisk;
-use super::{NOW, batch, ends, epochs, lead, new_log, open, read_all, segments, stored, together};
-use crate::log::{Log, Recovery};
+use super::{DIRECTORY, NOW, batch, ends, epochs, ids, lead, new_log, open, read_all, segments, stored, together};
+use crate::log::{Loading, Log, LogConfig, Recovery};
 use crate::names::{EndOffset, LeaderEpoch};
+use crate::protocol::Storage;
 
 const FIRST: &str = "t1-0/00000000000000000000.log";
 const SECOND: &str = "t1-0/00000000000000000002.log";
@@ -196,6 +197,25 @@ fn what_was_truncated_may_come_back_after_a_power_cut() {
     let (log, _) = reopen(disk, false, recovery_point);
     assert_eq!((log.end(), log.recovery_point()), (EndOffset(6), EndOffset(3)));
     assert_eq!(epochs(&log), [(0, 0), (1, 1), (2, 2), (3, 3), (4, 4), (5, 5)]);
+}
+
+/// By the latest answer not once something was written behind the cut, though the process that cut was killed before that and
+/// the next one found a file without fault.
+#[test]
+fn what_was_truncated_does_not_come_back_once_something_was_written_behind_the_cut() {
+    let disk = &mut FakeDisk::default();
+    let config = LogConfig { storage: Storage::LATEST, ..LogConfig::default() };
+    let (mut log, _) = Log::open(disk, DIRECTORY, config.clone(), Loading::default()).expect("works");
+    lead(&mut log, disk, 0, &["old", "old"]).expect("fine");
+    log.flush(disk, EndOffset(2), NOW).expect("works");
+    log.truncate_to(disk, EndOffset(0), NOW).expect("works");
+    log.write_epochs(disk).expect("works");
+    let (mut log, recovery) = Log::open(disk, DIRECTORY, config.clone(), Loading::default()).expect("works");
+    assert_eq!((log.end(), recovery.bytes_cut), (EndOffset(0), 0));
+    lead(&mut log, disk, 0, &["new"]).expect("fine");
+    disk.power_off_losing_all();
+    let (log, _) = Log::open(disk, DIRECTORY, config, Loading::default()).expect("works");
+    assert_eq!(ids(&log), [], "neither the old nor the new");
 }
 
 #[test]
