@@ -27,4 +27,5 @@ mod storage_old_records;
 mod storms;
 mod transcripts;
 mod unclean;
+mod upgrading;
 mod zookeeper;
