@@ -35,8 +35,7 @@ impl Stage {
     pub(super) fn wipe(&mut self, node: Node) {
         self.stop(node, Ending::PoweredOff);
         if let Some(index) = self.index_of(node) {
-            self.hosts[index].disk.wipe();
-            self.hosts[index].disks += 1;
+            self.hosts[index].replace_disk();
         }
     }
 
@@ -83,21 +82,16 @@ impl Stage {
             return;
         }
         host.empty();
-        host.condition = if how == Ending::PoweredOff { Condition::Off } else { Condition::Down };
         if how == Ending::PoweredOff {
-            host.power_offs += 1;
-            // The first two of all fates are these corners.
-            let corner = match kept {
-                Kept::AsDrawn => None,
-                Kept::Everything => Some(0),
-                Kept::Nothing => Some(1),
-            };
-            let fate = corner.and_then(|corner| host.disk.fates().up_to(2, dice).fates.into_iter().nth(corner));
-            match fate {
-                Some(fate) => host.disk.settle(&fate),
-                None => drop(host.disk.power_off(dice, host.power_offs)),
+            // The first two of all legal states are these corners. What is settled by one is not drawn any more.
+            match kept {
+                Kept::AsDrawn => {}
+                Kept::Everything => host.leave(dice, 0, 2),
+                Kept::Nothing => host.leave(dice, 1, 2),
             }
+            host.lose_power(dice, None);
         } else {
+            host.condition = Condition::Down;
             host.disk.crash();
         }
         self.tasks.retain(|(host, _, _)| *host != index);

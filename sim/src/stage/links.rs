@@ -31,7 +31,7 @@ pub(super) struct Links {
     /// What one node sends to another, or only messages of this name.
     held: BTreeSet<(Node, Node, Option<String>)>,
     /// Between these nothing passes, either way.
-    cut: BTreeSet<(Node, Node)>,
+    parted: BTreeSet<(Node, Node)>,
 }
 
 impl Links {
@@ -128,22 +128,21 @@ impl Links {
     /// Whether something waits for a hand.
     pub(super) fn is_held(&self, pending: &Pending) -> bool {
         let Pending { from, to, input, .. } = pending;
-        let name = match input {
-            Input::Receive(envelope) => Some(envelope.body.name().to_owned()),
-            _ => None,
+        let is_named = |name: &str| matches!(input, Input::Receive(envelope) if envelope.body.name() == name);
+        let held = |(one, other, only): &(Node, Node, Option<String>)| {
+            (one, other) == (from, to) && only.as_deref().is_none_or(is_named)
         };
-        let held = |name: Option<String>| self.held.contains(&(*from, *to, name));
-        self.cut.contains(&pair(*from, *to)) || held(None) || name.is_some_and(|name| held(Some(name)))
+        self.parted.contains(&pair(*from, *to)) || self.held.iter().any(held)
     }
 
     /// From now on nothing passes between two nodes.
     pub(super) fn part(&mut self, one: Node, other: Node) {
-        self.cut.insert(pair(one, other));
+        self.parted.insert(pair(one, other));
     }
 
     /// It does again; over new connections, for so long an answer was waited for over the old ones.
     pub(super) fn join(&mut self, one: Node, other: Node) {
-        if self.cut.remove(&pair(one, other)) {
+        if self.parted.remove(&pair(one, other)) {
             self.drop_between(one, other);
         }
     }
@@ -151,8 +150,8 @@ impl Links {
     /// Everything passes between all.
     pub(super) fn heal(&mut self) {
         self.held.clear();
-        for (one, other) in self.cut.clone() {
-            self.join(one, other);
+        for (one, other) in std::mem::take(&mut self.parted) {
+            self.drop_between(one, other);
         }
     }
 

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use bytes::{Bytes, BytesMut};
 use model::event::Value;
-use model::log::Batches;
+use model::log::checkpoint::Malformed;
+use model::log::{Batches, EpochCache, epochs};
 use model::names::{BrokerId, Node, Partition};
 
 use super::Stage;
@@ -28,22 +29,18 @@ impl Stage {
     /// offset 11.
     #[must_use]
     pub fn show_epochs(&self, brokers: &[BrokerId]) -> Vec<String> {
-        let replicas = brokers.iter().flat_map(|broker| {
-            let partitions = self.cast.partitions().iter();
-            partitions.map(|partition| (*broker, *partition))
-        });
-        replicas
-            .filter_map(|(broker, partition)| {
-                let host = &self.hosts[self.index_of(Node::from(broker))?];
-                let directory = self.cast.image().directory(partition)?;
-                let bytes = host.disk.peek(&format!("{directory}/leader-epoch-checkpoint"))?;
-                // A version, a count, and a line for each epoch.
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                let entries = text.lines().skip(2).filter_map(|line| line.split_once(' '));
-                let entries: Vec<String> = entries.map(|(epoch, start)| format!("e{epoch}@{start}")).collect();
-                Some(format!("{broker} {partition}: {}", entries.join(" ")))
-            })
-            .collect()
+        let mut lines = Vec::new();
+        for broker in brokers {
+            for partition in self.cast.partitions() {
+                let Some(text) = self.epoch_checkpoint(*broker, *partition) else { continue };
+                let epochs = match EpochCache::parse(&text) {
+                    Ok(cache) => cache.entries().iter().map(|(epoch, start)| format!(" e{epoch}@{start}")).collect(),
+                    Err(Malformed(why)) => format!(" {why}"),
+                };
+                lines.push(format!("{broker} {partition}:{epochs}"));
+            }
+        }
+        lines
     }
 
     /// Leader, epoch and ISR of every partition, as committed.
@@ -104,6 +101,13 @@ impl Stage {
             }
         }
         if text.is_empty() { "empty".to_owned() } else { text.trim_start().to_owned() }
+    }
+
+    fn epoch_checkpoint(&self, broker: BrokerId, partition: Partition) -> Option<String> {
+        let host = &self.hosts[self.index_of(Node::from(broker))?];
+        let directory = self.cast.image().directory(partition)?;
+        let bytes = host.disk.peek(&format!("{directory}/{}", epochs::FILE))?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// All segments of a log, one after the other.

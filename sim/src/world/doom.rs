@@ -66,7 +66,7 @@ impl Host {
     }
 
     /// The power goes: of what was not synced survives what the doom says, or what is drawn for the host's next cut.
-    pub(super) fn lose_power(&mut self, dice: Dice, doom: Option<&Doom>) {
+    pub(crate) fn lose_power(&mut self, dice: Dice, doom: Option<&Doom>) {
         if self.condition != Condition::Off {
             self.power_offs += 1;
             match doom.map(|doom| (&doom.how, doom.cut)) {
@@ -79,7 +79,7 @@ impl Host {
     }
 
     /// The power goes, and this one of the legal states is left; the last one if there are not so many.
-    fn leave(&mut self, dice: Dice, state: u32, bound: u32) {
+    pub(crate) fn leave(&mut self, dice: Dice, state: u32, bound: u32) {
         let legal = self.disk.fates().up_to(bound as usize, dice).fates;
         let fate = legal.get(state as usize).or(legal.last()).expect("to keep everything is always legal");
         self.disk.settle(fate);

@@ -221,6 +221,12 @@ impl Host {
         lane.last
     }
 
+    /// The disk is replaced by an empty one.
+    pub(crate) fn replace_disk(&mut self) {
+        self.disk.wipe();
+        self.disks += 1;
+    }
+
     /// Forgets everything that the process had.
     pub(crate) fn empty(&mut self) {
         self.process = None;

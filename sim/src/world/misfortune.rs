@@ -161,8 +161,7 @@ impl<O: Observer> World<O> {
             Fault::Destroy(_) => self.stop(index, Ending::Destroyed),
             Fault::Wipe(_) if self.hosts[index].condition != Condition::Destroyed => {
                 self.stop(index, Ending::PoweredOff);
-                self.hosts[index].disk.wipe();
-                self.hosts[index].disks += 1;
+                self.hosts[index].replace_disk();
             }
             Fault::Pause(_, span) => self.stand_still(index, *span),
             Fault::Isolate(_) => {
