@@ -233,11 +233,11 @@ impl Judge {
             Event::Committed { offset, record } => {
                 let turn = self.shared.commit(*offset, record);
                 epochs::committed(*offset, turn.is_some(), &mut self.verdicts);
-                if turn.is_some() {
+                if let Some(turn) = turn {
                     self.images.committed(*offset, record);
-                }
-                if let Some(turn) = turn.filter(|_| !self.shared.metadata_lost) {
-                    self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
+                    if !self.shared.metadata_lost {
+                        self.in_sync.committed(&mut self.shared, &turn, &mut self.verdicts);
+                    }
                 }
             }
             _ => self.quorum_noted(id, event),

@@ -11,12 +11,13 @@ use model::machine::Command;
 use model::metadata::MetadataRecord;
 use model::names::{BrokerId, Node};
 use model::protocol::{Admission, Moving, Protocol};
-use model::wire::AdminRequest;
 use scenarios::strategies::brisk;
 use scenarios::{Guarantee, Outcome, World, scenario, scripted};
 use sim::cluster::Cluster;
 use sim::fact::{Fact, What};
 use sim::fault::Fault;
+
+use crate::reassigning::reassign;
 
 /// Brokers, by their numbers.
 type Set = Vec<u32>;
@@ -71,15 +72,10 @@ fn sets(brokers: u32, sizes: impl Fn(usize) -> bool) -> Vec<Set> {
     all.filter(|set: &Set| sizes(set.len())).collect()
 }
 
-fn brokers(set: &[u32]) -> Vec<BrokerId> {
-    set.iter().copied().map(BrokerId).collect()
-}
-
 /// An operator asks for these replicas.
 fn ask(w: &mut World, set: &[u32]) {
-    let topic = w.cluster().all_topics()[0].name.clone();
-    let replicas = Some(brokers(set));
-    w.inflict(&Fault::Administer(AdminRequest::AlterPartitionReassignments { topic, partition: 0, replicas }));
+    let set: Vec<BrokerId> = set.iter().copied().map(BrokerId).collect();
+    reassign(w, Some(&set));
 }
 
 /// These and nobody else are the partition's replicas, and in sync; nothing is under way.
@@ -106,19 +102,24 @@ fn load(w: &mut World, records: u64) {
     w.submit_at(w.now() + Duration::from_millis(4 * records), producer, Command::Flush);
 }
 
+/// To each of the others and back, under load.
+fn go_there_and_back(w: &mut World, from: &Set, sets: &[Set]) {
+    for to in sets.iter().filter(|to| *to != from) {
+        for set in [from, to] {
+            ask(w, set);
+            load(w, 5);
+            assert!(w.until_in_world(|w| is_at(w, set)), "from {from:?} to {to:?}");
+        }
+    }
+}
+
 #[test]
 fn a_partition_moves_from_each_set_of_four_brokers_to_each_other() {
     let sets = sets(4, |_| true);
     let mut pairs = 0;
     for from in &sets {
         scenario(cluster(4, from.len()), |w| {
-            for to in sets.iter().filter(|to| *to != from) {
-                for set in [from, to] {
-                    ask(w, set);
-                    load(w, 5);
-                    assert!(w.until_in_world(|w| is_at(w, set)), "from {from:?} to {to:?}");
-                }
-            }
+            go_there_and_back(w, from, &sets);
             w.produce(5);
             w.quiet();
         });
@@ -133,13 +134,7 @@ fn a_partition_moves_from_each_three_of_five_brokers_to_each_other_three() {
     assert_eq!(sets.len(), 10);
     for from in &sets {
         scenario(cluster(5, 3), |w| {
-            for to in sets.iter().filter(|to| *to != from) {
-                for set in [from, to] {
-                    ask(w, set);
-                    load(w, 5);
-                    assert!(w.until_in_world(|w| is_at(w, set)), "from {from:?} to {to:?}");
-                }
-            }
+            go_there_and_back(w, from, &sets);
             w.quiet();
         });
     }

@@ -15,8 +15,8 @@ fn five() -> Cluster {
     brisk(Cluster::of(5).replication_factor(3).min_isr(2))
 }
 
-/// An operator asks for these replicas, by their place among all brokers.
-fn reassign(w: &mut World, target: Option<&[BrokerId]>) {
+/// An operator asks for these replicas of the first partition; `None` calls off what was asked.
+pub(crate) fn reassign(w: &mut World, target: Option<&[BrokerId]>) {
     let topic = w.cluster().all_topics()[0].name.clone();
     let replicas = target.map(<[BrokerId]>::to_vec);
     w.inflict(&Fault::Administer(AdminRequest::AlterPartitionReassignments { topic, partition: 0, replicas }));
