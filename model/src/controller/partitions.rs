@@ -7,9 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::BrokerConfig;
-use crate::metadata::{
-    BrokerRegistration, Image, MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState,
-};
+use crate::metadata::{Image, MetadataRecord, PartitionChange, PartitionRegistration, RecoveryState};
 use crate::names::{BrokerId, Partition, TopicId};
 use crate::protocol::Protocol;
 use crate::wire::{
@@ -298,9 +296,8 @@ impl Partitions<'_> {
     fn is_eligible(&self, member: &IsrMember) -> bool {
         let same_process = |epoch| self.protocol.proposals.is_same_process(member.epoch, epoch);
         let registered = self.image.brokers.get(&member.id);
-        let active =
-            |broker: &BrokerRegistration| !self.protocol.proposals.wants_active_members() || broker.is_active();
-        registered.is_some_and(|broker| active(broker) && same_process(broker.epoch))
+        let may_be_inactive = !self.protocol.proposals.wants_active_members();
+        registered.is_some_and(|broker| (broker.is_active() || may_be_inactive) && same_process(broker.epoch))
     }
 
     fn leaderless(&self) -> impl Iterator<Item = &PartitionRegistration> {
