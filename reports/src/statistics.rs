@@ -19,6 +19,15 @@ pub(crate) fn upper_bound_95(failures: u64, runs: u64) -> f64 {
     beta_quantile(0.975, failures as f64 + 1.0, (runs - failures) as f64)
 }
 
+/// The two-sided 95 % interval (Clopper-Pearson) of a chance, after it came true `hits` times of `runs`. Without runs nothing is
+/// known: from 0 to 1.
+pub(crate) fn interval_95(hits: u64, runs: u64) -> (f64, f64) {
+    let (hits, runs) = (hits.min(runs) as f64, runs as f64);
+    let from = if hits > 0.0 { beta_quantile(0.025, hits, runs - hits + 1.0) } else { 0.0 };
+    let to = if hits < runs { beta_quantile(0.975, hits + 1.0, runs - hits) } else { 1.0 };
+    (from, to)
+}
+
 /// Where the distribution function of Beta(a, b) reaches `share`, by bisection.
 fn beta_quantile(share: f64, a: f64, b: f64) -> f64 {
     let (mut low, mut high) = (0.0_f64, 1.0_f64);

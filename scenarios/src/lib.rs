@@ -20,6 +20,7 @@ pub mod measure;
 pub mod promise;
 pub mod run;
 pub mod scripted;
+pub mod search;
 pub mod seen;
 pub mod shrink;
 pub mod storm;

@@ -3,6 +3,7 @@
 //! Parses once; behind this room there are only meanings. Runs nothing. A file for each command; what several of them
 //! take is here.
 
+mod bugs;
 mod campaign;
 mod matrix;
 mod points;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 use model::config::{ConfigError, Properties, Settings};
 use scenarios::catalogue::{self, Scenario};
 
+use self::bugs::BugsArguments;
 use self::campaign::RunArguments;
 use self::matrix::MatrixArguments;
 pub(crate) use self::points::CrashPoint;
@@ -43,6 +45,8 @@ pub(crate) enum Wish {
     CrashPoints(Box<crash_points::Order>, PathBuf),
     /// Try the legal states of a scenario's disks at its syncs, or at these, so many of each at most; write a report.
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
+    /// Hunt known bugs and write a scoreboard.
+    Bugs(Box<crate::bugs::Order>, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
     /// Say which scenarios there are.
@@ -83,6 +87,8 @@ enum Command {
     CrashStates(StatesArguments),
     /// Run every cell of the durability table: acks, min.insync.replicas, replication factor, elections and faults.
     Matrix(MatrixArguments),
+    /// Hunt the known bugs from fresh seeds and say how long each takes to find: the scoreboard of the museum.
+    Bugs(BugsArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -107,6 +113,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
+        Some(Command::Bugs(arguments)) => bugs::bugs(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),
     }
