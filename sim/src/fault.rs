@@ -299,6 +299,10 @@ pub enum Sight {
     SegmentsDeleted,
     /// The cleaner has rewritten part of a log.
     Cleaned,
+    /// A controller has voted.
+    Voted,
+    /// A controller has begun to lead.
+    ControllerLed,
 }
 
 impl Strike {
@@ -317,7 +321,7 @@ impl Strike {
 
 impl Sight {
     /// Every kind, for whoever draws one.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::Started,
         Self::Stopped,
         Self::Opened,
@@ -346,6 +350,8 @@ impl Sight {
         Self::LogStartMoved,
         Self::SegmentsDeleted,
         Self::Cleaned,
+        Self::Voted,
+        Self::ControllerLed,
     ];
 
     /// Whether the fact is of this kind. What a committed record changed cannot be told from the record alone: for
@@ -378,6 +384,8 @@ impl Sight {
             Event::LogStartMoved { .. } => self == Self::LogStartMoved,
             Event::SegmentsDeleted { .. } => self == Self::SegmentsDeleted,
             Event::Cleaned { .. } => self == Self::Cleaned,
+            Event::Voted { .. } => self == Self::Voted,
+            Event::ControllerLed { .. } => self == Self::ControllerLed,
             Event::Led { .. } => self == Self::Led,
             Event::Followed { .. } => self == Self::Followed,
             Event::IsrKnown { pending, .. } => self == Self::IsrProposed && *pending,
@@ -401,7 +409,6 @@ impl Sight {
             | Event::Served { .. }
             | Event::BrokerStarted { .. }
             | Event::ShutDown
-            | Event::ControllerLed { .. }
             | Event::AlterPartitionRefused { .. }
             | Event::SendCalled { .. }
             | Event::BatchSent { .. }
@@ -416,7 +423,6 @@ impl Sight {
             | Event::Strayed { .. }
             | Event::QuorumOpened { .. }
             | Event::QuorumRole { .. }
-            | Event::Voted { .. }
             | Event::MetadataAppended { .. }
             | Event::MetadataSynced { .. }
             | Event::MetadataTruncated { .. }

@@ -15,7 +15,7 @@ use crate::statistics::interval_95;
 pub(crate) struct Board {
     /// Which program wrote it: what marks its folder as a report.
     program: Program,
-    /// How long a hunt might take, in seconds on one core.
+    /// How many CPU-seconds a hunt might take.
     pub(crate) budget_seconds: f64,
     /// How many hunts there were for each bug and strategy.
     pub(crate) repeat: u64,

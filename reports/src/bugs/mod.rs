@@ -10,6 +10,7 @@ mod table;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
@@ -34,7 +35,7 @@ pub(crate) struct Order {
     pub(crate) bugs: Vec<&'static KnownBug>,
     /// By which strategies.
     pub(crate) strategies: Vec<Strategy>,
-    /// How long a hunt may take, on one core.
+    /// How much CPU time a hunt may take.
     pub(crate) budget: Duration,
     /// How many hunts for each bug and strategy.
     pub(crate) repeat: u64,
@@ -90,18 +91,45 @@ fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
 
 /// All hunts of one bug by one strategy, and the first run that showed it.
 fn cell(order: &Order, bug: &KnownBug, strategy: Strategy) -> (Cell, Option<Found>) {
-    let before = ProcessTime::now();
+    let spent = Spent::new();
     let mut hunts: Vec<Hunt> = Vec::new();
     let work = |number| {
-        let begun = Instant::now();
-        hunt(bug, strategy, number, &mut || !interrupt::requested() && begun.elapsed() < order.budget)
+        let mut counted = 0;
+        hunt(bug, strategy, number, &mut |hunt| {
+            spent.count(hunt.steps - counted);
+            counted = hunt.steps;
+            !interrupt::requested() && spent.of(hunt.steps) < order.budget.as_secs_f64()
+        })
     };
     in_order(order.jobs, order.repeat, &|| !interrupt::requested(), work, |_, hunt| {
         hunts.push(hunt);
         ControlFlow::Continue(())
     });
-    let cell = Cell::of(bug, strategy, &hunts, before.elapsed());
+    let cell = Cell::of(bug, strategy, &hunts, spent.begun.elapsed());
     (cell, hunts.into_iter().find_map(|hunt| hunt.found))
+}
+
+/// CPU time since a cell was begun, shared out among its hunts by the steps that they have made: they run side by side, each run on a
+/// thread of its own.
+struct Spent {
+    begun: ProcessTime,
+    steps: AtomicU64,
+}
+
+impl Spent {
+    fn new() -> Self {
+        Self { begun: ProcessTime::now(), steps: AtomicU64::new(0) }
+    }
+
+    fn count(&self, steps: u64) {
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+    }
+
+    /// Seconds for so many of the steps.
+    fn of(&self, steps: u64) -> f64 {
+        let all = self.steps.load(Ordering::Relaxed);
+        if all == 0 { 0.0 } else { self.begun.elapsed().as_secs_f64() * steps as f64 / all as f64 }
+    }
 }
 
 /// The smallest plan that still shows the bug, and the failure that keeps it. A loss within the contract is no failure: it is left as it

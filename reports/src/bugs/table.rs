@@ -68,7 +68,7 @@ pub(crate) fn text(board: &Board) -> String {
 /// The same for a page.
 pub(crate) fn markdown(board: &Board) -> String {
     let mut text = format!(
-        "# Known bugs\n\n{} hunts for each bug and strategy, {} s on one core at most for each. A hunt that found nothing is \
+        "# Known bugs\n\n{} hunts for each bug and strategy, {} CPU-seconds at most for each. A hunt that found nothing is \
          censored: `>` stands before what it saw.\n\n\
          | bug | breaks | strategy | found | seeds (median, p90) | CPU-s (median, p90) | hits per seed (95 %) | first detector | faults left | model checker |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",

@@ -27,7 +27,7 @@ pub(super) struct BugsArguments {
     /// By which strategies: uniform, swarm, ambush, elections, late, priorities, guided, mixed, or all [default: mixed].
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     strategy: Vec<String>,
-    /// How long one hunt may take on one core, in seconds [default: 60s].
+    /// How much CPU time one hunt may take, in seconds [default: 60s].
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     budget: Option<String>,
     /// Hunts for each bug and strategy, each from seeds of its own [default: 5].

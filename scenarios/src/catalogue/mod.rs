@@ -131,6 +131,12 @@ pub const ALL: &[Scenario] = &[
         sketch: quorum,
     },
     Scenario {
+        name: "administration",
+        sentence: "5 brokers: a partition moves, leaders are elected and min.insync.replicas changes while brokers and controllers go.",
+        canary: false,
+        sketch: administration,
+    },
+    Scenario {
         name: "eligible",
         sentence: "Eligible leader replicas (KIP-966): who left a set that was too small may lead; every kind of storm, crashes most.",
         canary: false,

@@ -21,6 +21,10 @@ pub(super) fn three_with_zookeeper() -> Cluster {
     brisk(Cluster::of(3).zookeeper()).min_isr(2)
 }
 
+pub(super) fn two_min_isr_2() -> Cluster {
+    brisk(Cluster::of(2)).min_isr(2)
+}
+
 pub(super) fn three_min_isr_2() -> Cluster {
     brisk(Cluster::of(3)).min_isr(2)
 }

@@ -46,14 +46,14 @@ pub struct Found {
     pub outcome: Outcome,
 }
 
-/// Looks for a bug, one plan after another, until it shows or `go_on`, asked before each of them, says no. Hunts of different numbers
-/// try different seeds.
+/// Looks for a bug, one plan after another, until it shows or `go_on`, which is shown the hunt before each of them, says no. Hunts of
+/// different numbers try different seeds.
 #[must_use]
-pub fn hunt(bug: &KnownBug, strategy: Strategy, number: u64, go_on: &mut dyn FnMut() -> bool) -> Hunt {
+pub fn hunt(bug: &KnownBug, strategy: Strategy, number: u64, go_on: &mut dyn FnMut(&Hunt) -> bool) -> Hunt {
     let ground = Ground::of(bug);
     let mut searcher = strategy.begin();
     let mut hunt = Hunt { seeds: 0, steps: 0, simulated: Duration::ZERO, strays: 0, found: None };
-    while hunt.found.is_none() && go_on() {
+    while hunt.found.is_none() && go_on(&hunt) {
         let seed = (number << 32) + hunt.seeds;
         let plan = searcher.next(&ground, seed);
         let Attempt { outcome, states } = attempt(&plan, searcher.is_curious());

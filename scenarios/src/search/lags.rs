@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use model::wire::{AdminRequest, Channel};
+use model::wire::Channel;
 use rand::Rng;
 use sim::dice::{Dice, Draw};
-use sim::fault::{Fault, Strike, Target, When};
+use sim::fault::{Fault, Sight, Strike, Target, When};
 
 use super::Ground;
-use super::elections::millis;
-use crate::storm::{Intensity, Storm};
+use super::elections::{elect, millis, put_off};
+use crate::storm::{Family, Intensity, Storm};
 
 /// How late at most. Conversations give up after two seconds and more, and begin anew: what is later never arrives.
 const LATEST: u32 = 1_900;
@@ -20,7 +20,11 @@ pub(super) fn late(ground: &Ground, dice: Dice) -> Storm {
     let mut strikes = Vec::new();
     for _ in 0..draw.gen_range(1..=2) {
         let begins = When::At(millis(&mut draw, 1, 4_000));
-        strikes.push(Strike { when: begins, fault: lag(&mut draw, ground, 50) });
+        let late = lag(&mut draw, ground, 50);
+        if draw.gen_bool(0.6) {
+            meanwhile(&mut draw, ground, &late, &mut strikes);
+        }
+        strikes.push(Strike { when: begins, fault: late });
     }
     if draw.gen_bool(0.3) {
         strikes.push(Strike { when: When::At(millis(&mut draw, 5_000, 12_000)), fault: Fault::Heal });
@@ -31,6 +35,29 @@ pub(super) fn late(ground: &Ground, dice: Dice) -> Storm {
     let few = Intensity { ambushes: 50, ..Intensity::of(draw.gen_range(1..=3), ground.length, &ground.families) };
     strikes.extend(Storm::draw(dice, &ground.cluster, &few).strikes);
     Storm { strikes }
+}
+
+/// While such a message is under way, whom it is about goes, and is soon back as another process.
+fn meanwhile(draw: &mut Draw, ground: &Ground, late: &Fault, strikes: &mut Vec<Strike>) {
+    let Fault::Lag { channel, extra, .. } = late else { return };
+    let on = match channel {
+        Channel::AlterPartition => Sight::IsrProposed,
+        Channel::ReplicaFetch => [Sight::Appended, Sight::Followed][draw.gen_range(0..2)],
+        Channel::Lifecycle => [Sight::Registered, Sight::Fenced][draw.gen_range(0..2)],
+        Channel::Quorum => [Sight::Voted, Sight::ControllerLed][draw.gen_range(0..2)],
+        _ => [Sight::LeaderChanged, Sight::IsrShrunk, Sight::IsrGrew][draw.gen_range(0..3)],
+    };
+    let whom = match draw.gen_range(0..4) {
+        _ if *channel == Channel::Quorum => Target::AnyController(draw.gen_range(0..ground.cluster.controllers)),
+        0 => Target::Leader(0),
+        _ => Target::Follower(0, draw.gen_range(0..3)),
+    };
+    let power = ground.families.contains(&Family::PowerLosses);
+    let fault = if power { Fault::PowerOff(whom) } else { Fault::Crash(whom) };
+    let when = When::Ambush { on, skip: draw.gen_range(0..4), after: extra.mul_f64(draw.gen_range(0.0..0.5)) };
+    let back = put_off(&when, extra.mul_f64(draw.gen_range(0.0..0.3)));
+    strikes.push(Strike { when, fault });
+    strikes.push(Strike { when: back, fault: Fault::Start(Target::Everyone) });
 }
 
 /// Every conversation has a priority, and waits the longer the lower it is; now and then all priorities change. What PCT does with
@@ -75,9 +102,4 @@ fn lag(draw: &mut Draw, ground: &Ground, least: u32) -> Fault {
         if channel == Channel::Quorum { Target::AnyController(draw.gen_range(0..cluster.controllers)) } else { broker };
     let (from, to) = if draw.gen_bool(0.5) { (one, other) } else { (other, one) };
     Fault::Lag { channel, from: vec![from], to: vec![to], extra: millis(draw, least, LATEST) }
-}
-
-fn elect(ground: &Ground) -> Fault {
-    let topic = ground.cluster.all_topics()[0].name.clone();
-    Fault::Administer(AdminRequest::ElectLeaders { topic, partition: 0, unclean: false })
 }

@@ -12,13 +12,16 @@ use super::tempo::{Tempo, span_between};
 use super::{Family, Intensity, pick};
 
 /// How large the cluster is that can be struck.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Place {
     pub(super) brokers: u32,
     pub(super) controllers: u32,
     /// There is an ensemble, and a broker is the controller.
     pub(super) zookeeper: bool,
     partitions: u32,
+    pub(super) replicas: u32,
+    /// The first topic.
+    pub(super) topic: String,
 }
 
 impl Place {
@@ -29,6 +32,8 @@ impl Place {
             controllers: cluster.controllers,
             zookeeper: cluster.zookeeper,
             partitions: partitions.max(1),
+            replicas: u32::from(cluster.all_topics().first().map_or(1, |topic| topic.replication_factor)),
+            topic: cluster.all_topics().into_iter().next().map_or_else(String::new, |topic| topic.name),
         }
     }
 }
@@ -68,6 +73,7 @@ impl Hand {
             Family::Weather => self.weather(&when),
             Family::Disks => self.disk(&when),
             Family::Clocks => self.clock(&when),
+            Family::Administration => self.administration(&when),
             Family::Controllers => self.controllers(&when),
         }
     }

@@ -4,6 +4,7 @@
 //! without pauses meets what a storm full of pauses hides). Every fault that lasts has its end in the list, mostly.
 //! Nothing here knows a run; whom a role such as "the leader" means is looked up when the fault strikes.
 
+mod administration;
 mod controllers;
 mod hand;
 mod machines;
@@ -62,6 +63,8 @@ pub enum Family {
     Disks,
     /// Clocks are wrong, run wrong, or jump.
     Clocks,
+    /// An operator moves partitions, elects leaders and changes `min.insync.replicas` in the midst of it.
+    Administration,
     /// Controllers of a quorum are killed, lose power, stand still and are cut off, some of them with brokers.
     Controllers,
 }

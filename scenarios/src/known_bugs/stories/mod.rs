@@ -54,14 +54,17 @@ pub fn a_zombie_leader_returns(w: &mut World) {
     w.quiet();
 }
 
-/// Both followers are cut off while records are under way; the leader is alone, and its power goes. Who was eligible leads.
+/// All followers are cut off, the last one while records are under way; the leader is alone, and its power goes. Who was eligible leads.
 pub fn the_last_one_commits_alone_and_loses_its_power(w: &mut World) {
     w.produce(10);
     let leader = w.leader();
     let followers = w.followers();
-    w.isolate(followers[0]);
-    w.until_in_world(|w| w.isr_of(0).len() == 2);
-    w.isolate(followers[1]);
+    let [first @ .., last] = &followers[..] else { panic!("the story needs a follower") };
+    for follower in first {
+        w.isolate(*follower);
+        w.until_in_world(|w| !w.isr_of(0).contains(follower));
+    }
+    w.isolate(*last);
     w.send(10);
     w.until_in_world(|w| w.isr_of(0).len() == 1);
     w.run_for(Duration::from_secs(1));
