@@ -40,7 +40,7 @@ impl InSync {
             self.fenced.push((broker, verdicts.now()));
         }
         if let Some(place) = turn.partition {
-            registration_is_sound(shared, place, verdicts);
+            registration_is_sound(shared, place, turn, verdicts);
             replicas_were_reassigned(shared, place, turn, verdicts);
             newcomers_are_complete(shared, place, turn, verdicts);
             if at_once {
@@ -80,13 +80,16 @@ fn is_out(shared: &Replicas, broker: BrokerId, verdicts: &mut Verdicts) {
     }
 }
 
-fn registration_is_sound(shared: &Replicas, place: usize, verdicts: &mut Verdicts) {
+fn registration_is_sound(shared: &Replicas, place: usize, turn: &Turn, verdicts: &mut Verdicts) {
     let Some(now) = shared.partitions[place].registration.as_ref() else { return };
     let repeated = now.isr.iter().enumerate().any(|(at, member)| now.isr[..at].contains(member));
     let stranger = now.isr.iter().any(|member| !now.replicas.contains(member));
     // R83: with eligible leader replicas the set may be empty, while nobody leads.
     let known_instead = now.leader.is_none() && !(now.elr.is_empty() && now.last_known_elr.is_empty());
-    let empty = now.isr.is_empty() && !known_instead;
+    // R86: whoever is known instead is forgotten when min.insync.replicas is altered. Then nobody may lead any more but by an
+    // unclean election; that is Kafka's, too.
+    let forgotten = turn.before.as_ref().is_some_and(|before| before.isr.is_empty() && now.leader.is_none());
+    let empty = now.isr.is_empty() && !known_instead && !forgotten;
     verdicts.demand(Guarantee::InSyncSet, !empty && !repeated && !stranger, "isr-malformed", || {
         format!("the ISR of {} is {:?} out of {:?}", now.partition, now.isr, now.replicas)
     });

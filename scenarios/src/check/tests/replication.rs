@@ -165,6 +165,14 @@ fn in_sync_set_the_eligible_are_replicas_that_are_not_in_sync() {
     play.commit(MetadataRecord::PartitionChange(change(&[B1], &[B2], Some(B1))));
     play.commit(MetadataRecord::PartitionChange(change(&[], &[B1, B2], None)));
     play.holds();
+    // R86: min.insync.replicas was altered, and nobody is eligible any more.
+    let mut forgotten = play.clone();
+    forgotten.commit(MetadataRecord::PartitionChange(PartitionChange {
+        elr: Some(Vec::new()),
+        last_known_elr: Some(Vec::new()),
+        ..PartitionChange::of(P)
+    }));
+    forgotten.holds();
     let mut stranger = play.clone();
     stranger.commit(MetadataRecord::PartitionChange(change(&[B2], &[B2, B1], Some(B2))));
     stranger.breaks("in-sync-set/elr-malformed");
