@@ -80,6 +80,11 @@ fn verdict(conducted: &Conducted, properties: &[(String, String)]) -> (Exit, Vec
         let tried = canary.seeds_tried;
         found.push((Exit::Harness, format!("the canary was not found by {tried} seeds: this campaign proves nothing")));
     }
+    let missed = canary.missed();
+    if !missed.is_empty() {
+        let missed = missed.join(", ");
+        found.push((Exit::Harness, format!("known bugs were not found: {missed}; this campaign proves nothing")));
+    }
     if let Some((runs, differences)) = compared {
         for difference in differences {
             let (scenario, seed, first) = (difference.scenario, difference.seed, &difference.first);

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use model::config::ConfigError;
 use scenarios::catalogue::{self, Scenario};
+use scenarios::known_bugs;
 use scenarios::run::{run, run_traced};
+use scenarios::search::{Strategy, hunt};
 use scenarios::{Plan, Verdict};
 
 use crate::asked::Seeds;
@@ -16,11 +18,14 @@ use crate::findings::{Case, Findings, Ran};
 use crate::interrupt;
 use crate::pool::in_order;
 use crate::progress::{self, Done, Goal};
-use crate::report::Canary;
+use crate::report::{Canary, KnownBug};
 use crate::telling::Asked;
 
 /// Seeds of the canary that are tried before it counts as not found. About one seed in three finds it.
 const CANARY_SEEDS: u64 = 60;
+
+/// Seeds that are tried for each known bug before it counts as not found; a few dozen find each of them.
+const KNOWN_BUG_SEEDS: u64 = 600;
 
 /// What is to be run.
 #[derive(Clone, Debug)]
@@ -117,8 +122,12 @@ pub(crate) fn conduct(order: &Order) -> Result<Conducted, ConfigError> {
         compared: None,
         cut_short: None,
     };
-    if conducted.canary.found_by_seed.is_none() && !order.keep_going {
-        conducted.cut_short = Some("the canary was not found, so nothing else was run");
+    if conducted.canary.found_by_seed.is_some() {
+        conducted.canary.known_bugs = find_known_bugs(order.jobs);
+    }
+    let is_worth_it = conducted.canary.found_by_seed.is_some() && conducted.canary.missed().is_empty();
+    if !is_worth_it && !order.keep_going {
+        conducted.cut_short = Some("what was planted was not found, so nothing else was run");
         return Ok(conducted);
     }
     let covered = run_all(order, &mut conducted.findings)?;
@@ -151,6 +160,29 @@ pub(crate) fn find_canary(jobs: usize) -> Canary {
         ControlFlow::Break(())
     });
     canary
+}
+
+/// Looks for the known bugs that every campaign has to find.
+fn find_known_bugs(jobs: usize) -> Vec<KnownBug> {
+    let bugs: Vec<_> = known_bugs::canaries().collect();
+    let mut looked_for = Vec::new();
+    let go_on = || !interrupt::requested();
+    let work = |item: u64| {
+        let bug = bugs[item as usize];
+        let hunt = hunt(bug, Strategy::Mixed, 0, &mut |hunt| hunt.seeds < KNOWN_BUG_SEEDS && go_on());
+        KnownBug {
+            id: bug.id,
+            name: bug.name,
+            breaks: bug.breaks.name(),
+            seeds: hunt.seeds,
+            found: hunt.found.is_some(),
+        }
+    };
+    in_order(jobs, bugs.len() as u64, &go_on, work, |_, bug| {
+        looked_for.push(bug);
+        ControlFlow::Continue(())
+    });
+    looked_for
 }
 
 /// Runs what was ordered, as far as time allows; says how much of it that was.

@@ -93,6 +93,19 @@ fn canary(report: &Report) -> TestSuite {
     let mut case = TestCase::new("the planted bug is found", status);
     case.set_classname("canary");
     suite.add_test_case(case);
+    for bug in &report.canary.known_bugs {
+        let status = if bug.found {
+            TestCaseStatus::success()
+        } else {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_type("known-bug-not-found");
+            status.set_message(format!("{} seeds did not break {}", bug.seeds, bug.breaks));
+            status
+        };
+        let mut case = TestCase::new(format!("{} {}", bug.id, bug.name), status);
+        case.set_classname("known bugs");
+        suite.add_test_case(case);
+    }
     suite
 }
 

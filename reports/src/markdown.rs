@@ -64,7 +64,15 @@ fn write_report(to: &mut String, report: &Report) -> fmt::Result {
 fn write_canary(to: &mut String, report: &Report) -> fmt::Result {
     let canary = &report.canary;
     match canary.found_by_seed {
-        Some(seed) => writeln!(to, "The canary was found by seed {seed}.\n"),
+        Some(seed) => {
+            let (all, missed) = (canary.known_bugs.len(), canary.missed());
+            write!(to, "The canary was found by seed {seed}")?;
+            match missed.len() {
+                0 if all == 0 => writeln!(to, ".\n"),
+                0 => writeln!(to, ", and so were all {all} known bugs that every campaign looks for.\n"),
+                _ => writeln!(to, "; **these known bugs were not found**: {}.\n", missed.join(", ")),
+            }
+        }
         None => {
             writeln!(to, "**The canary was not found** by {} seeds: do not trust this campaign.\n", canary.seeds_tried)
         }

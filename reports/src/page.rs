@@ -60,6 +60,10 @@ fn head(report: &Report) -> Markup {
 fn tiles(report: &Report) -> Markup {
     let campaign = &report.campaign;
     let canary = match report.canary.found_by_seed {
+        Some(_) if !report.canary.known_bugs.is_empty() => {
+            let all = report.canary.known_bugs.len();
+            format!("{} of {} planted bugs found", all - report.canary.missed().len() + 1, all + 1)
+        }
         Some(seed) => format!("found (seed {seed})"),
         None => "not found".to_owned(),
     };

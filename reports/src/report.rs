@@ -145,6 +145,30 @@ pub(crate) struct Canary {
     pub(crate) seeds_tried: u64,
     /// What was found.
     pub(crate) fingerprint: Option<String>,
+    /// The known bugs that were looked for, too.
+    pub(crate) known_bugs: Vec<KnownBug>,
+}
+
+/// A known bug that a campaign has looked for.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct KnownBug {
+    /// Its number.
+    pub(crate) id: &'static str,
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// The guarantee that it breaks.
+    pub(crate) breaks: &'static str,
+    /// Seeds that were tried.
+    pub(crate) seeds: u64,
+    /// Whether the last of them found it.
+    pub(crate) found: bool,
+}
+
+impl Canary {
+    /// The known bugs that were looked for in vain.
+    pub(crate) fn missed(&self) -> Vec<&'static str> {
+        self.known_bugs.iter().filter(|bug| !bug.found).map(|bug| bug.id).collect()
+    }
 }
 
 /// One documented guarantee and the evidence for it.
@@ -353,6 +377,13 @@ pub(crate) mod samples {
                 found_by_seed: Some(3),
                 seeds_tried: 4,
                 fingerprint: Some("durability/elected-leader-lacks-committed-record".to_owned()),
+                known_bugs: vec![KnownBug {
+                    id: "B01",
+                    name: "a follower cuts its log at its own high watermark",
+                    breaks: "leader-completeness",
+                    seeds: 12,
+                    found: true,
+                }],
             },
             guarantees: vec![
                 row("durability", 40, 61_204, 2, Status::Violated),

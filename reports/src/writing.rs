@@ -212,7 +212,9 @@ fn spoken(report: &Report, folder: &Path) -> String {
     ));
     lines.extend(report.verdict.reasons.iter().map(|reason| format!("  - {reason}")));
     if let Some(seed) = report.canary.found_by_seed {
-        lines.push(format!("  - the canary was found by seed {seed}"));
+        let known = report.canary.known_bugs.len() - report.canary.missed().len();
+        let and_known = if known > 0 { format!(", and {known} known bugs were found, too") } else { String::new() };
+        lines.push(format!("  - the canary was found by seed {seed}{and_known}"));
     }
     lines.push(format!("report: {}", folder.join("index.html").display()));
     lines.join("\n")

@@ -116,6 +116,14 @@ pub fn all() -> impl Iterator<Item = &'static KnownBug> + Clone {
     parts.into_iter().flatten()
 }
 
+/// Those that a campaign looks for before anything else, one of each kind that is found within a second or so: if its searches do not find
+/// these, what they do not find elsewhere means nothing.
+pub fn canaries() -> impl Iterator<Item = &'static KnownBug> + Clone {
+    const IDS: [&str; 14] =
+        ["B01", "B02", "B11", "B13", "B14", "B15", "B17", "B38", "B49", "H08", "H13", "P05", "P11", "P21"];
+    IDS.iter().filter_map(|id| named(id))
+}
+
 /// The one with this id.
 #[must_use]
 pub fn named(id: &str) -> Option<&'static KnownBug> {
@@ -175,6 +183,11 @@ mod tests {
             let id = format!("B{number:02}");
             assert!(named(&id).is_some() || WAITING.iter().any(|row| row.id == id), "{id} is missing");
         }
+    }
+
+    #[test]
+    fn every_canary_is_a_bug_that_is_here() {
+        assert_eq!(canaries().count(), 14);
     }
 
     #[test]
