@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use scenarios::known_bugs::{self, KnownBug, WAITING, published_of};
-use scenarios::search::{Hunt, Strategy};
+use scenarios::search::{Climbed, Hunt, Rung, Strategy};
 use serde::Serialize;
 
 use super::Order;
@@ -25,6 +25,8 @@ pub(crate) struct Board {
     pub(crate) cells: Vec<Cell>,
     /// What is left of the first run that showed each bug.
     pub(crate) small: Vec<Small>,
+    /// The published ladder.
+    pub(crate) ladder: Vec<Step>,
     /// Bugs that wait for a part of Kafka that is not built.
     pub(crate) waiting: Vec<Waiting>,
     /// Whether it was interrupted.
@@ -121,6 +123,40 @@ pub(crate) struct Small {
     pub(crate) seconds: f64,
 }
 
+/// One rung of the ladder.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    pub(crate) design: &'static str,
+    pub(crate) replicas: u32,
+    /// States in the model checker's shortest trace to a violation, if there is one.
+    pub(crate) shortest_trace: Option<u32>,
+    pub(crate) seeds: u64,
+    pub(crate) broken: u64,
+    /// The 95 % interval of the chance that a seed breaks it.
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    pub(crate) strays: u64,
+    /// Whether it came out as published.
+    pub(crate) as_published: bool,
+}
+
+impl Step {
+    pub(crate) fn of(rung: &Rung, climbed: Climbed) -> Self {
+        let (from, to) = interval_95(climbed.broken, climbed.seeds);
+        Self {
+            design: rung.design,
+            replicas: rung.replicas,
+            shortest_trace: rung.shortest,
+            seeds: climbed.seeds,
+            broken: climbed.broken,
+            from,
+            to,
+            strays: climbed.strays,
+            as_published: rung.shortest.is_some() == (climbed.broken > 0),
+        }
+    }
+}
+
 impl Board {
     /// An empty one.
     pub(crate) fn new(order: &Order) -> Self {
@@ -131,6 +167,7 @@ impl Board {
             bugs: order.bugs.iter().map(|bug| Bug::of(bug)).collect(),
             cells: Vec::new(),
             small: Vec::new(),
+            ladder: Vec::new(),
             waiting: WAITING.iter().map(|row| Waiting { id: row.id, name: row.name, waiting_for: row.part }).collect(),
             cut_short: false,
         }

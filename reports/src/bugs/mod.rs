@@ -17,11 +17,11 @@ use cpu_time::ProcessTime;
 use scenarios::failure::{Failure, ShrunkFrom};
 use scenarios::known_bugs::KnownBug;
 use scenarios::run::run_traced;
-use scenarios::search::{Found, Hunt, Strategy, hunt};
+use scenarios::search::{Found, Hunt, LADDER, Strategy, hunt};
 use scenarios::shrink::{Effort, shrink};
 use serde::Serialize;
 
-use self::board::{Board, Cell, Small};
+use self::board::{Board, Cell, Small, Step};
 use crate::cli::Refusal;
 use crate::exit::Exit;
 use crate::interrupt;
@@ -41,6 +41,8 @@ pub(crate) struct Order {
     pub(crate) repeat: u64,
     /// How many hunts at once.
     pub(crate) jobs: usize,
+    /// How many seeds of each rung of the published ladder.
+    pub(crate) ladder: u64,
     /// Whether what is found is made smaller.
     pub(crate) shrinks: bool,
 }
@@ -86,7 +88,23 @@ fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
             board.small.push(small);
         }
     }
+    board.ladder = climbed(order);
     Ok(board)
+}
+
+/// What every rung of the ladder came to.
+fn climbed(order: &Order) -> Vec<Step> {
+    let mut ladder = Vec::new();
+    if order.ladder == 0 {
+        return ladder;
+    }
+    let go_on = || !interrupt::requested();
+    let work = |item: u64| LADDER[item as usize].climb(order.ladder, &go_on);
+    in_order(order.jobs, LADDER.len() as u64, &go_on, work, |item, climbed| {
+        ladder.push(Step::of(&LADDER[item as usize], climbed));
+        ControlFlow::Continue(())
+    });
+    ladder
 }
 
 /// All hunts of one bug by one strategy, and the first run that showed it.

@@ -51,6 +51,15 @@ pub(crate) fn text(board: &Board) -> String {
             "rank correlation of {strategy} with published random walks: {correlation:+.2} ({bugs} bugs)"
         );
     }
+    for step in &board.ladder {
+        let shortest = step.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"));
+        let verdict = if step.as_published { "as published" } else { "not as published" };
+        let _ = writeln!(
+            text,
+            "ladder: {:32} {} replicas: {:>5} of {} seeds break it ({:.4} to {:.4}); published: {shortest}: {verdict}",
+            step.design, step.replicas, step.broken, step.seeds, step.from, step.to
+        );
+    }
     for row in &board.waiting {
         let _ = writeln!(text, "{}  waits for {}: {}", row.id, row.waiting_for, row.name);
     }
@@ -108,6 +117,18 @@ pub(crate) fn markdown(board: &Board) -> String {
     }
     for row in &board.waiting {
         let _ = writeln!(text, "| {} {} | | *waits for {}* | | | | | | | |", row.id, row.name, row.waiting_for);
+    }
+    if !board.ladder.is_empty() {
+        text += "\n## The published ladder\n\n| design | replicas | seeds that break it | 95 % | published | |\n|---|---|---|---|---|---|\n";
+    }
+    for step in &board.ladder {
+        let shortest = step.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"));
+        let verdict = if step.as_published { "as published" } else { "**not as published**" };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} of {} | {:.4} to {:.4} | {shortest} | {verdict} |",
+            step.design, step.replicas, step.broken, step.seeds, step.from, step.to
+        );
     }
     for (strategy, (correlation, bugs)) in board.agreement() {
         let _ = writeln!(

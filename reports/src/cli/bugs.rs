@@ -39,6 +39,9 @@ pub(super) struct BugsArguments {
     /// Where the scoreboard goes [default: highwater-bugs].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Try so many seeds of each rung of the published ladder, too: five designs with two and with three replicas [default: 0].
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    ladder: Option<String>,
     /// Leave what is found as large as it is.
     #[arg(long)]
     no_shrink: bool,
@@ -56,6 +59,7 @@ pub(super) fn bugs(arguments: BugsArguments) -> Result<Wish, Refusal> {
         budget: arguments.budget.as_deref().map_or(Ok(DEFAULT_BUDGET), budget)?,
         repeat: arguments.repeat.as_deref().map_or(Ok(DEFAULT_REPEAT), |text| count("repeat", text, MOST_REPEATS))?,
         jobs: jobs(arguments.jobs.as_deref())?,
+        ladder: arguments.ladder.as_deref().map_or(Ok(0), |text| count("ladder", text, MOST_REPEATS))?,
         shrinks: !arguments.no_shrink,
     };
     Ok(Wish::Bugs(Box::new(order), arguments.out.unwrap_or_else(|| DEFAULT_OUT.into())))

@@ -7,6 +7,7 @@
 mod elections;
 mod guided;
 mod hunting;
+mod ladder;
 mod lags;
 mod states;
 
@@ -17,6 +18,7 @@ use sim::cluster::Cluster;
 use sim::dice::Dice;
 
 pub use self::hunting::{Attempt, Found, Hunt, attempt, hunt};
+pub use self::ladder::{Climbed, LADDER, Rung};
 pub use self::states::States;
 use crate::known_bugs::KnownBug;
 use crate::load::Load;
