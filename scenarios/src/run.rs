@@ -11,10 +11,10 @@ use std::time::Duration;
 use model::event::Event;
 use model::names::{EndOffset, Node, Partition};
 use serde::{Deserialize, Serialize};
-use sim::Panicked;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::{Chapter, Fact};
+use sim::{Checkpoints, Panicked};
 
 use crate::World;
 use crate::audit::audit;
@@ -59,6 +59,8 @@ pub struct Outcome {
     pub measures: Measures,
     /// The digest of the trace, in hexadecimal.
     pub digest: String,
+    /// The digests on the way.
+    pub checkpoints: Checkpoints,
     /// How many facts the trace has.
     pub facts: u64,
     /// How many steps machines made.
@@ -294,6 +296,7 @@ impl Outcome {
             exercised: witness.judge.exercised(),
             measures: witness.meter.measures().clone(),
             digest: world.digest().to_string(),
+            checkpoints: world.checkpoints().clone(),
             facts: witness.facts,
             steps: world.steps(),
             simulated: world.now().since(sim::fact::Moment::ZERO),
@@ -312,6 +315,7 @@ impl Outcome {
             exercised: Vec::new(),
             measures: Measures::default(),
             digest: String::new(),
+            checkpoints: Checkpoints::new(),
             facts: 0,
             steps: 0,
             simulated: Duration::ZERO,

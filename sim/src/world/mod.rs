@@ -35,6 +35,7 @@ pub(crate) use queue::Queue;
 use record::Record;
 
 use crate::cast::Cast;
+use crate::checkpoints::Checkpoints;
 use crate::cluster::Cluster;
 use crate::dice::Dice;
 use crate::fact::{Chapter, Fact, Moment, What};
@@ -250,6 +251,12 @@ impl<O: Observer> World<O> {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.record.digest.value()
+    }
+
+    /// The names of what had happened at some moments on the way.
+    #[must_use]
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.record.checkpoints
     }
 
     /// Who plays which part, as the facts so far say.
