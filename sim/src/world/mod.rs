@@ -241,6 +241,19 @@ impl<O: Observer> World<O> {
         self.dice
     }
 
+    /// From now on chance is that of another seed: what has happened stays, what is on its way arrives as it would have,
+    /// what was armed strikes, and everything that is drawn later is drawn anew. With the seed that it has, nothing changes.
+    ///
+    /// The one thing that stays as it was is the [`Chance`](model::machine::Chance) of processes that run: a machine keeps
+    /// what it was started with, as it keeps the names that it drew from it. The next process of its host has another.
+    pub fn reroll(&mut self, seed: u64) {
+        self.dice = Dice::new(seed);
+        self.network.reroll(self.dice);
+        for host in &mut self.hosts {
+            host.reroll(self.dice);
+        }
+    }
+
     /// How many steps the machines of all hosts have made.
     #[must_use]
     pub fn steps(&self) -> u64 {
