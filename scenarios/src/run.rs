@@ -20,6 +20,7 @@ use crate::World;
 use crate::audit::audit;
 use crate::guarantee::Guarantee;
 use crate::judge::{Judge, LossSummary, Violation};
+use crate::listener::Listener;
 use crate::load::{Carried, Load};
 use crate::measure::{Measures, Meter};
 use crate::storm::Storm;
@@ -95,6 +96,8 @@ pub struct Witness {
     pub judge: Judge,
     /// Measures.
     pub meter: Meter,
+    /// Hears everything.
+    pub listener: Listener,
     facts: u64,
     /// Who reads everything back: one consumer a topic.
     readers: BTreeSet<Node>,
@@ -156,6 +159,7 @@ impl sim::Observer for Witness {
     fn see(&mut self, fact: &Fact) {
         self.judge.see(fact);
         self.meter.see(fact);
+        self.listener.hear(fact);
         self.facts = fact.number + 1;
         let Some(event) = fact.event().filter(|_| fact.node.is_some_and(|node| self.readers.contains(&node))) else {
             return;
@@ -179,6 +183,7 @@ impl Witness {
         Self {
             judge: Judge::new(cluster),
             meter: Meter::default(),
+            listener: Listener::default(),
             facts: 0,
             readers: cluster.reader_ids().map(Node::from).collect(),
             read: BTreeMap::new(),
@@ -189,17 +194,27 @@ impl Witness {
 /// Runs a plan.
 #[must_use]
 pub fn run(plan: &Plan) -> Outcome {
-    run_keeping(plan, false)
+    run_prepared(plan, false, |_| {})
 }
 
 /// Runs a plan and keeps the trace.
 #[must_use]
 pub fn run_traced(plan: &Plan) -> Outcome {
-    run_keeping(plan, true)
+    run_prepared(plan, true, |_| {})
 }
 
-fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
-    let outcome = sim::hermetic(plan.seed, || match Course::begin(plan, |world| world.keep_trace(trace)) {
+/// Runs a plan and has somebody hear every fact when it is stated.
+#[must_use]
+pub fn run_heard(plan: &Plan, listener: Listener) -> Outcome {
+    run_prepared(plan, false, |world| world.observer_mut().listener = listener)
+}
+
+fn run_prepared(plan: &Plan, trace: bool, prepare: impl FnOnce(&mut World) + Send) -> Outcome {
+    let prepare = |world: &mut World| {
+        world.keep_trace(trace);
+        prepare(world);
+    };
+    let outcome = sim::hermetic(plan.seed, || match Course::begin(plan, prepare) {
         Ok(mut course) => {
             course.conclude(plan.length);
             Outcome::of(&course.world, trace, None)
@@ -222,7 +237,16 @@ impl Course {
     /// # Errors
     /// If the cluster did not even boot: the run shows nothing, and why.
     pub(crate) fn begin(plan: &Plan, prepare: impl FnOnce(&mut World)) -> Result<Self, (Box<World>, String)> {
-        let mut world = World::new(&plan.cluster, plan.seed, Witness::new(&plan.cluster));
+        Self::begin_in(plan, plan.seed, prepare)
+    }
+
+    /// The same in the world of another seed: the storm and the load are the plan's.
+    pub(crate) fn begin_in(
+        plan: &Plan,
+        seed: u64,
+        prepare: impl FnOnce(&mut World),
+    ) -> Result<Self, (Box<World>, String)> {
+        let mut world = World::new(&plan.cluster, seed, Witness::new(&plan.cluster));
         prepare(&mut world);
         if let Err(error) = world.boot() {
             return Err((Box::new(world), error.to_string()));

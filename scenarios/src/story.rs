@@ -38,6 +38,31 @@ pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
     lines
 }
 
+/// Of the facts after `after` and up to `upto`, both by their number, the `most` that matter most: to this violation, or
+/// where none of them does, and without a violation, to any reader. A line each, in order.
+#[must_use]
+pub fn between(trace: &[Fact], violation: Option<&Violation>, (after, upto): (u64, u64), most: usize) -> Vec<String> {
+    let place = |number: u64| trace.partition_point(|fact| fact.number <= number);
+    let stretch = &trace[place(after)..place(upto.max(after))];
+    let told = violation.map_or(trace, |violation| &trace[..place(violation.fact)]);
+    let subject = violation.and(told.last()).map(|last| Subject::of(told, last));
+    let weigh = |fact: &Fact| subject.as_ref().and_then(|subject| subject.weigh(fact));
+    let mut ranked: Vec<(Option<Weight>, usize)> = stretch
+        .iter()
+        .enumerate()
+        .map(|(at, fact)| (weigh(fact), at))
+        .filter(|(weight, _)| weight.is_some_and(|weight| weight > Weight::Background))
+        .collect();
+    if ranked.is_empty() {
+        ranked = (0..stretch.len()).filter(|at| sim::story::matters(&stretch[*at])).map(|at| (None, at)).collect();
+    }
+    ranked.sort_by_key(|&ranked| std::cmp::Reverse(ranked));
+    ranked.truncate(most);
+    let mut chosen: Vec<usize> = ranked.into_iter().map(|(_, at)| at).collect();
+    chosen.sort_unstable();
+    chosen.into_iter().map(|at| sim::story::line(&stretch[at])).collect()
+}
+
 /// How much a fact matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
