@@ -39,6 +39,7 @@ mod struck;
 mod tables;
 mod telling;
 mod timeline;
+mod why;
 mod writing;
 
 use std::panic;
@@ -72,6 +73,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
+        Wish::Why(wish) => why::why(&wish),
         Wish::List => {
             for scenario in catalogue::ALL {
                 println!("{:18} {}", scenario.name, scenario.sentence);

@@ -70,7 +70,7 @@ pub(crate) fn show(plan: &Plan, kept: Option<&Failure>, command: &str, how: &Sho
 }
 
 /// Reads a kept failure. What it says may be well-formed and yet nothing that can be run: a number was changed by hand.
-fn load(path: &Path) -> Result<Failure, Refusal> {
+pub(crate) fn load(path: &Path) -> Result<Failure, Refusal> {
     let refusal = |text| Refusal { exit: Exit::BadInput, text };
     let kept = Failure::load(path).map_err(|error| refusal(format!("error: {error}")))?;
     let impossible = |field: &str, what: &str| {

@@ -1,4 +1,4 @@
-//! How sure one can be after so many runs: upper bounds on a failure rate.
+//! How sure one can be after so many runs: upper bounds on a failure rate, and intervals of a chance.
 //!
 //! A run is one seed, one fresh cluster: runs are independent, records within a run are not and are never counted as
 //! trials. Plain numbers in, a number out.
@@ -17,6 +17,17 @@ pub(crate) fn upper_bound_95(failures: u64, runs: u64) -> f64 {
         return -(0.05_f64.ln() / runs as f64).exp_m1();
     }
     beta_quantile(0.975, failures as f64 + 1.0, (runs - failures) as f64)
+}
+
+/// The two-sided 95 % interval of Clopper and Pearson for a chance, after `hits` of `runs`. Without runs nothing is known.
+pub(crate) fn interval_95(hits: u64, runs: u64) -> (f64, f64) {
+    if runs == 0 {
+        return (0.0, 1.0);
+    }
+    let (hits, misses) = (hits.min(runs) as f64, runs.saturating_sub(hits) as f64);
+    let low = if hits == 0.0 { 0.0 } else { beta_quantile(0.025, hits, misses + 1.0) };
+    let high = if misses == 0.0 { 1.0 } else { beta_quantile(0.975, hits + 1.0, misses) };
+    (low, high)
 }
 
 /// Where the distribution function of Beta(a, b) reaches `share`, by bisection.
@@ -123,6 +134,16 @@ mod tests {
             }
             assert!(near(at_most, 0.025, 1e-9), "{failures} of {runs}: {at_most}");
         }
+    }
+
+    #[test]
+    fn the_two_sided_interval_is_that_of_the_tables() {
+        let near_both = |(low, high): (f64, f64), left, right| near(low, left, 1e-4) && near(high, right, 1e-4);
+        assert!(near_both(interval_95(1, 10), 0.0025, 0.4450), "{:?}", interval_95(1, 10));
+        assert!(near_both(interval_95(5, 10), 0.1871, 0.8129), "{:?}", interval_95(5, 10));
+        assert!(near_both(interval_95(0, 10), 0.0, 0.3085), "{:?}", interval_95(0, 10));
+        assert!(near_both(interval_95(10, 10), 0.6915, 1.0), "{:?}", interval_95(10, 10));
+        assert!(near_both(interval_95(0, 0), 0.0, 1.0));
     }
 
     #[test]

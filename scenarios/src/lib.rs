@@ -9,6 +9,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod check;
 pub mod crash_points;
+mod ending;
 pub mod failover;
 pub mod failure;
 pub mod guarantee;

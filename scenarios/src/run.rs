@@ -17,7 +17,7 @@ use sim::fact::{Chapter, Fact};
 use sim::{Checkpoints, Panicked};
 
 use crate::World;
-use crate::audit::audit;
+use crate::ending::Ending;
 use crate::guarantee::Guarantee;
 use crate::judge::{Judge, LossSummary, Violation};
 use crate::listener::Listener;
@@ -105,10 +105,8 @@ pub struct Witness {
     read: BTreeMap<Partition, EndOffset>,
 }
 
-/// How much longer than the judge allows a healed cluster may take to come to rest before it is given up.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long a fresh consumer may take to read everything back.
-const READING: Duration = Duration::from_secs(60);
+/// In what pieces a run is ended that may be left before.
+const PIECE: Duration = Duration::from_millis(250);
 
 impl Plan {
     /// What the cluster was told that its promises depend on, in one line.
@@ -177,6 +175,11 @@ impl sim::Observer for Witness {
 }
 
 impl Witness {
+    /// How far the readers have read a partition.
+    pub(crate) fn has_read(&self, partition: Partition) -> EndOffset {
+        self.read.get(&partition).copied().unwrap_or_default()
+    }
+
     /// Watches a run of this cluster from its beginning.
     #[must_use]
     pub fn new(cluster: &Cluster) -> Self {
@@ -229,6 +232,8 @@ fn run_prepared(plan: &Plan, trace: bool, prepare: impl FnOnce(&mut World) + Sen
 pub(crate) struct Course {
     pub(crate) world: World,
     carried: Carried,
+    /// What follows on the load, once it has begun.
+    ending: Option<Ending>,
 }
 
 impl Course {
@@ -253,7 +258,7 @@ impl Course {
         }
         world.arm(plan.storm.strikes.clone());
         let carried = plan.load.begin(&world, Dice::new(plan.seed));
-        Ok(Self { world, carried })
+        Ok(Self { world, carried, ending: None })
     }
 
     /// Goes on up to `until` after the scenario began, in a run of this length.
@@ -268,45 +273,46 @@ impl Course {
 
     /// Goes on to the end of load and storm, and through everything that comes on top.
     pub(crate) fn conclude(&mut self, length: Duration) {
-        self.go_on(length, length);
-        self.world.chapter(Chapter::LoadEnded);
-        finish(&mut self.world);
+        self.ending(length).conclude(&mut self.world);
+        self.ending = Some(Ending::Over);
     }
-}
 
-/// Heals, leaves a bounded time for progress, and has a fresh consumer read everything from the start.
-pub(crate) fn finish(world: &mut World) {
-    let patience = world.observer().judge.settles_within() + GRACE;
-    world.set_patience(patience);
-    world.heal();
-    world.settle();
-    world.read_back();
-    let end = world.now() + READING;
-    while !has_read_everything(world) && world.now() < end {
-        world.run_for(Duration::from_millis(50));
-    }
-    audit_all(world);
-    world.chapter(Chapter::Ended);
-}
-
-/// Reads the disks of all running brokers and hands the judge what is wrong.
-pub(crate) fn audit_all(world: &mut World) {
-    for broker in world.brokers() {
-        if world.is_up(broker) {
-            let findings = audit(world, broker);
-            world.observer_mut().judge.audited(broker, findings);
+    /// The same, but only as long as `goes_on` says so of the world, which it is asked after every step of the load, and
+    /// now and then when that has ended.
+    pub(crate) fn conclude_while(&mut self, length: Duration, mut goes_on: impl FnMut(&World) -> bool) {
+        if !goes_on(&self.world) {
+            return;
+        }
+        if self.ending.is_none() {
+            self.go_on_while(length, length, &mut goes_on);
+        }
+        while goes_on(&self.world) && !self.ending.as_ref().is_some_and(Ending::is_over) {
+            let mut ending = self.ending(length);
+            let upto = self.world.now() + PIECE;
+            ending.go_on(&mut self.world, upto);
+            self.ending = Some(ending);
         }
     }
-}
 
-/// Whether the readers have come to the high watermark of every partition that is led.
-fn has_read_everything(world: &World) -> bool {
-    let (cast, read) = (world.cast(), &world.observer().read);
-    cast.partitions().iter().all(|partition| {
-        let end = cast.leader(*partition).and_then(|leader| cast.stand(*partition, leader));
-        let end = end.map_or(EndOffset::ZERO, |stand| stand.high_watermark);
-        read.get(partition).copied().unwrap_or_default() >= end
-    })
+    /// Goes on up to `until` after the scenario began, be that before or after the end of the load.
+    pub(crate) fn reach(&mut self, until: Duration, length: Duration) {
+        let begun = self.world.begun().expect("a course has begun");
+        if until <= length {
+            return self.go_on(until, length);
+        }
+        let mut ending = self.ending(length);
+        ending.go_on(&mut self.world, begun + until);
+        self.ending = Some(ending);
+    }
+
+    /// How the run ends, from where it is. The load is carried to its end first.
+    fn ending(&mut self, length: Duration) -> Ending {
+        self.ending.take().unwrap_or_else(|| {
+            self.go_on(length, length);
+            self.world.chapter(Chapter::LoadEnded);
+            Ending::begin(&mut self.world)
+        })
+    }
 }
 
 impl Outcome {

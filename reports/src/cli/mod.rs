@@ -10,6 +10,7 @@ mod replay;
 mod states;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ use self::points::PointsArguments;
 use self::replay::ReplayArguments;
 pub(crate) use self::replay::{Replay, Replayed, TraceForm};
 use self::states::StatesArguments;
+pub(crate) use self::why::Why;
+use self::why::WhyArguments;
 use crate::campaign::Order;
 use crate::crash_points;
 use crate::crash_states::Chosen;
@@ -45,6 +48,8 @@ pub(crate) enum Wish {
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
+    /// Explain a failing run by its chances.
+    Why(Why),
     /// Say which scenarios there are.
     List,
     /// Measure.
@@ -83,6 +88,8 @@ enum Command {
     CrashStates(StatesArguments),
     /// Run every cell of the durability table: acks, min.insync.replicas, replication factor, elections and faults.
     Matrix(MatrixArguments),
+    /// Say when a failing run was bound to fail, and which faults it took: roll its dice again from one instant after another.
+    Why(WhyArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -107,6 +114,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
+        Some(Command::Why(arguments)) => why::why(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),
     }

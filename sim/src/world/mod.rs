@@ -29,7 +29,7 @@ use model::names::Node;
 use ambush::Ambushes;
 pub use boot::BootFailure;
 pub use calls::DiskCall;
-pub use hands::{Decided, Unsettled};
+pub use hands::{Decided, Settling, Unsettled};
 use hosts::Host;
 pub(crate) use queue::Queue;
 use record::Record;
