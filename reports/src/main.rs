@@ -13,6 +13,7 @@ mod chart;
 mod cli;
 mod crash_points;
 mod crash_states;
+mod diff;
 mod exit;
 mod failovers;
 mod figures;
@@ -23,10 +24,12 @@ mod interrupt;
 mod junit;
 mod lanes;
 mod ledger;
+mod lockstep;
 mod markdown;
 mod matrix;
 mod output;
 mod page;
+mod parting;
 mod pool;
 mod progress;
 mod replay;
@@ -34,6 +37,7 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod scope;
+mod sentinel;
 mod statistics;
 mod struck;
 mod tables;
@@ -73,6 +77,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
+        Wish::Diff(wish) => diff::diff(&wish),
         Wish::Why(wish) => why::why(&wish),
         Wish::List => {
             for scenario in catalogue::ALL {

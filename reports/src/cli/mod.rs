@@ -4,6 +4,7 @@
 //! take is here.
 
 mod campaign;
+mod diff;
 mod matrix;
 mod points;
 mod replay;
@@ -22,6 +23,8 @@ use model::config::{ConfigError, Properties, Settings};
 use scenarios::catalogue::{self, Scenario};
 
 use self::campaign::RunArguments;
+use self::diff::DiffArguments;
+pub(crate) use self::diff::{Diff, Side, Source};
 use self::matrix::MatrixArguments;
 pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
@@ -48,6 +51,8 @@ pub(crate) enum Wish {
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
+    /// Compare two runs.
+    Diff(Box<Diff>),
     /// Explain a failing run by its chances.
     Why(Why),
     /// Say which scenarios there are.
@@ -90,6 +95,9 @@ enum Command {
     Matrix(MatrixArguments),
     /// Say when a failing run was bound to fail, and which faults it took: roll its dice again from one instant after another.
     Why(WhyArguments),
+    /// Say in which fact two runs differ first: two seeds, two protocols, or a run and a trace that another build wrote. Ends
+    /// with 0 if they are equal and with 1 if they differ.
+    Diff(DiffArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -114,6 +122,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
+        Some(Command::Diff(arguments)) => diff::diff(arguments),
         Some(Command::Why(arguments)) => why::why(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use scenarios::failure::grouped;
+use sim::Moment;
 
 use super::account::{Account, Chance, FaultRow, JumpRow, PointRow};
 
@@ -101,33 +102,32 @@ fn write_faults(to: &mut String, faults: &[FaultRow]) -> std::fmt::Result {
     }
     writeln!(
         to,
-        "\nWhat each fault had to do with it (from just before it strikes: how likely with it, and without it)"
+        "\nWhat each fault had to do with it: the run without it; forks from just before it, with it and without"
     )?;
-    let wide = faults.iter().map(|row| row.fault.chars().count()).max().unwrap_or(0).min(56);
     writeln!(
         to,
-        "  {:<wide$}  {:>10}  {:<21}  {:>12}  {:>12}  verdict",
-        "fault", "struck", "without, own dice", "with", "without"
+        "  {:>10}  {:<21}  {:>10}  {:>10}  {:<20}  fault",
+        "struck", "without, own dice", "with", "without", "verdict"
     )?;
     for row in faults {
         let struck = row.struck.map_or_else(|| "never".to_owned(), time);
         let chance = |chance: &Option<Chance>| chance.map_or_else(|| "–".to_owned(), |chance| interval(&chance));
         writeln!(
             to,
-            "  {:<wide$}  {struck:>10}  {:<21}  {:>12}  {:>12}  {}",
-            row.fault,
+            "  {struck:>10}  {:<21}  {:>10}  {:>10}  {:<20}  {}",
             row.own_dice.unwrap_or("–"),
             chance(&row.with),
             chance(&row.without),
-            row.verdict
+            row.verdict,
+            row.fault
         )?;
     }
     Ok(())
 }
 
-/// As in a story.
+/// As in a story, which does not round.
 pub(super) fn time(seconds: f64) -> String {
-    format!("{seconds:.4}s")
+    Moment((seconds * 1e9).round() as u64).to_string()
 }
 
 pub(super) fn percent(share: f64) -> String {
