@@ -3,7 +3,7 @@
 //! A run is run, a trace is read; neither is kept as a whole. Exit code 0 for equal runs, 1 for those that differ.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,22 +48,18 @@ pub(crate) fn diff(wish: &Diff) -> Result<Exit, Refusal> {
         return Err(refusal);
     }
     let lines = [("A", &wish.a, &a), ("B", &wish.b, &b)].map(|(letter, side, told)| line(letter, side, told));
-    println!("{}\n{}", lines[0], lines[1]);
-    match parting {
-        None => {
-            println!("EQUAL");
-            Ok(Exit::Held)
-        }
+    let (exit, said) = match parting {
+        None => (Exit::Held, "EQUAL".to_owned()),
         Some(parting) => {
-            let at = parting
-                .left
-                .first()
-                .or(parting.right.first())
-                .map_or_else(String::new, |fact| format!(" at {}", fact.at));
-            println!("DIFFERENT{at}, after {} facts\n{}", grouped(parting.agreed), parting::text(&parting, ("A", "B")));
-            Ok(Exit::Violated)
+            let first = parting.left.first().or(parting.right.first());
+            let at = first.map_or_else(String::new, |fact| format!(" at {}", fact.at));
+            let text = parting::text(&parting, ("A", "B"));
+            (Exit::Violated, format!("DIFFERENT{at}, after {} facts\n{text}", grouped(parting.agreed)))
         }
-    }
+    };
+    // Whoever reads it may stop reading.
+    let _ = writeln!(io::stdout(), "{}\n{}\n{said}", lines[0], lines[1]);
+    Ok(exit)
 }
 
 fn teller(side: &Side) -> Result<Teller, Refusal> {

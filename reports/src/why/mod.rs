@@ -9,7 +9,10 @@ mod figure;
 mod necessity;
 mod search;
 mod telling;
+#[cfg(test)]
+mod tests;
 
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -29,8 +32,8 @@ use crate::replay;
 
 /// The file that marks a folder as one of ours.
 const MARK: &str = "why.json";
-/// Forks that are made at most, by how many are made from each instant.
-const INSTANTS: u64 = 36;
+/// Instants from which forks are made at most, with the faults that are left out.
+const INSTANTS: u64 = 48;
 /// Steps of machines that are made at most: some 40 seconds of two cores.
 const STEPS: u64 = 60_000_000;
 
@@ -53,28 +56,31 @@ pub(crate) fn why(wish: &Why) -> Result<Exit, Refusal> {
             "note: it runs otherwise than when it was kept: then {then} broke, now {now}; this explains the run of now"
         );
     }
-    let account = explain(&failing, wish, again);
+    let done = Done::default();
+    let goal = Goal::Runs(most_forks(wish));
+    let account = progress::shown("rolling again", goal, &done, || explain(&failing, wish, again, &done));
     let text = telling::text(&account);
     let written =
         draft.write("why.txt", &format!("{text}\n")).and_then(|()| draft.write("why.svg", &figure::svg(&account)));
     let written = written.and_then(|()| draft.write(MARK, &account.json())).and_then(|()| draft.publish());
     let folder = written.map_err(|error| refusal(Exit::Harness, &error))?;
-    println!("{text}\nfigure: {}", folder.join("why.svg").display());
+    // Whoever reads it may stop reading: everything is in the folder.
+    let _ = writeln!(io::stdout(), "{text}\nfigure: {}", folder.join("why.svg").display());
     Ok(Exit::Violated)
 }
 
-/// Makes all forks, and adds them up.
-pub(super) fn explain(failing: &Failing, wish: &Why, again: String) -> Account {
-    let done = Done::default();
-    let most = wish.samples * INSTANTS;
-    let lab = Lab { failing, forks: Forks::of(failing), jobs: wish.jobs, samples: wish.samples, done: &done };
-    progress::shown("rolling again", Goal::Runs(most), &done, || {
-        let mut cost = Cost::default();
-        let mut curve = search::grid(&lab, &mut cost);
-        let faults = necessity::measure(&lab, &mut curve, &mut cost);
-        search::narrow(&lab, &mut curve, &mut cost, most);
-        Account::of(failing, &curve, faults, cost, wish.samples, again)
-    })
+/// Makes all forks, and adds them up. Each is counted in `done`.
+fn explain(failing: &Failing, wish: &Why, again: String, done: &Done) -> Account {
+    let lab = Lab { failing, forks: Forks::of(failing), jobs: wish.jobs, samples: wish.samples, done };
+    let mut cost = Cost::default();
+    let mut curve = search::grid(&lab, &mut cost);
+    let faults = necessity::measure(&lab, &mut curve, &mut cost);
+    search::narrow(&lab, &mut curve, &mut cost, most_forks(wish));
+    Account::of(failing, &curve, faults, cost, wish.samples, again)
+}
+
+fn most_forks(wish: &Why) -> u64 {
+    wish.samples * INSTANTS
 }
 
 /// What forks are made with.
@@ -112,6 +118,7 @@ impl Lab<'_> {
     }
 }
 
+/// What is to be run, what was kept of it, and what explains it again.
 fn asked(wish: &Why) -> Result<(Plan, Option<Failure>, String), Refusal> {
     match &wish.what {
         Replayed::File(path) => {

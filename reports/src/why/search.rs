@@ -64,12 +64,13 @@ pub(super) fn sample(lab: &Lab<'_>, curve: &mut Curve, cost: &mut Cost, instants
     let moments: Vec<Duration> =
         instants.iter().filter(|since| **since != Since::Boot).map(|at| since_begun(*at)).collect();
     lab.forks.reach(&moments, None);
-    let samples = lab.samples;
+    // One from each and then the next: if somebody interrupts, something is known of all of them.
+    let round = instants.len() as u64;
     let fork = |item: u64| {
-        let since = instants[(item / samples) as usize];
-        (since, lab.forks.roll(since, None, item % samples))
+        let since = instants[(item % round) as usize];
+        (since, lab.forks.roll(since, None, item / round))
     };
-    lab.make(cost, instants.len() as u64 * samples, fork, |since: Since, came: Came| {
+    lab.make(cost, round * lab.samples, fork, |since: Since, came: Came| {
         curve.0.entry(since).or_default().add(came);
     });
 }
