@@ -14,7 +14,7 @@ const LETTERS: usize = 60;
 
 /// The first difference in one line.
 pub(crate) fn line(parting: &Parting) -> String {
-    let said = |facts: &[Fact]| facts.first().map_or_else(|| "nothing".to_owned(), |fact| plain(fact));
+    let said = |facts: &[Fact]| facts.first().map_or_else(|| "nothing".to_owned(), plain);
     let (left, right) = (said(&parting.left), said(&parting.right));
     let mut line = format!("fact {} is `{left}` once and `{right}` the other time", parting.agreed);
     if left == right {

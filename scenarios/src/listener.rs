@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use sim::fact::Fact;
 
+/// What is done with a fact.
+type Hear = dyn Fn(&Fact) + Send + Sync;
+
 /// Who hears every fact; nobody unless somebody is set. A fork of a run is heard by the same.
 #[derive(Clone, Default)]
-pub struct Listener(Option<Arc<dyn Fn(&Fact) + Send + Sync>>);
+pub struct Listener(Option<Arc<Hear>>);
 
 impl Listener {
     /// Somebody who does this with each fact.

@@ -88,9 +88,12 @@ pub struct Rolled {
 #[derive(Debug)]
 pub struct Forks<'a> {
     failing: &'a Failing,
-    /// Copies of the run, by the fault that it lacks and how far it is.
-    courses: Mutex<BTreeMap<(Option<usize>, Duration), Arc<Course>>>,
+    /// Copies of the run.
+    courses: Mutex<BTreeMap<Place, Arc<Course>>>,
 }
+
+/// The fault that a copy lacks, and how far it is.
+type Place = (Option<usize>, Duration);
 
 impl Failing {
     /// Runs the plan, and listens.
