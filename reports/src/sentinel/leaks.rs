@@ -107,7 +107,6 @@ fn a_counter_of_the_whole_process_is_a_leak() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the real clock is the leak")]
 fn a_clock_that_a_thread_outside_of_the_box_is_asked_for_is_a_leak() {
     let (ask, asked) = std::sync::mpsc::channel::<std::sync::mpsc::SyncSender<u64>>();
     let begun = std::time::Instant::now();
@@ -132,7 +131,6 @@ fn a_clock_that_a_thread_outside_of_the_box_is_asked_for_is_a_leak() {
 }
 
 #[test]
-#[expect(clippy::disallowed_types, reason = "its order is the leak")]
 fn a_hash_map_that_was_made_outside_of_the_box_leaks_its_order() {
     is_found(|| {
         let map: std::collections::HashMap<u64, ()> = (0..64).map(|key| (key, ())).collect();
@@ -142,7 +140,6 @@ fn a_hash_map_that_was_made_outside_of_the_box_leaks_its_order() {
 
 /// The box seeds the keys of `RandomState`: what would be a leak anywhere else follows from the seed there.
 #[test]
-#[expect(clippy::disallowed_types, reason = "to see that the box seeds its order")]
 fn a_hash_map_that_is_made_in_the_box_has_the_same_order_in_every_run() {
     is_none(|| {
         || {
@@ -154,7 +151,6 @@ fn a_hash_map_that_is_made_in_the_box_has_the_same_order_in_every_run() {
 
 /// In the box the clocks of the standard library follow simulated time.
 #[test]
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "to see that the box drives them")]
 fn the_clocks_of_the_standard_library_are_none_in_the_box() {
     is_none(|| {
         || {
