@@ -133,7 +133,9 @@ impl Failing {
     /// struck when a fact says that one like it did; faults that are alike strike in their order.
     #[must_use]
     pub fn struck(&self) -> Vec<Option<Duration>> {
+        // What strikes after the load is how the run is healed.
         let scenario = self.trace.iter().filter(|fact| fact.at >= self.begun);
+        let scenario = scenario.take_while(|fact| fact.what != What::Chapter(Chapter::LoadEnded));
         let mut facts: Vec<_> = scenario
             .filter_map(|fact| match &fact.what {
                 What::Struck(fault) => Some((fault, fact.at.since(self.begun))),

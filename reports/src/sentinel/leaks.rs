@@ -138,6 +138,18 @@ fn a_hash_map_that_was_made_outside_of_the_box_leaks_its_order() {
     });
 }
 
+#[test]
+fn what_leaks_only_now_and_then_is_placed_by_the_digests_that_the_run_wrote_down() {
+    let plan = scenarios::catalogue::named("canary").expect("it is in the catalogue").plan(1);
+    let plan = scenarios::Plan { length: Duration::from_millis(500), ..plan };
+    let rare = scenarios::Plan { load: scenarios::load::Load { rate: 201, ..plan.load.clone() }, ..plan.clone() };
+    let odd = scenarios::run(&rare).checkpoints;
+    let found = super::first_difference(&plan, &odd, super::RUN);
+    assert_eq!(found.context, None);
+    let between = "the run that differed parts from them between facts ";
+    assert!(found.line.contains("only now and then") && found.line.contains(between), "{}", found.line);
+}
+
 /// The box seeds the keys of `RandomState`: what would be a leak anywhere else follows from the seed there.
 #[test]
 fn a_hash_map_that_is_made_in_the_box_has_the_same_order_in_every_run() {

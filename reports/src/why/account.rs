@@ -49,7 +49,7 @@ pub(crate) struct Account {
     pub(crate) points: Vec<PointRow>,
     /// Where it changes.
     pub(crate) jumps: Vec<JumpRow>,
-    /// What each fault had to do with it.
+    /// What each fault had to do with it, in the order in which they struck.
     pub(crate) faults: Vec<FaultRow>,
 }
 
@@ -140,6 +140,12 @@ impl Account {
             (Some(panicked), _) => panicked.to_string(),
             (None, violation) => violation.map(|violation| violation.sentence.clone()).unwrap_or_default(),
         };
+        let mut faults: Vec<FaultRow> = faults.iter().map(|needed| FaultRow::of(failing, needed)).collect();
+        // In order of time; what never struck comes last.
+        faults.sort_by(|one, next| {
+            let at = |row: &FaultRow| row.struck.unwrap_or(f64::INFINITY);
+            at(one).total_cmp(&at(next))
+        });
         let points = curve.0.iter().filter(|(_, tally)| tally.runs > 0 || tally.happened);
         Self {
             schema_version: 1,
@@ -158,7 +164,7 @@ impl Account {
             cost,
             points: points.map(|(since, tally)| PointRow { at: seconds(*since), chance: Chance::of(tally) }).collect(),
             jumps: curve.jumps().iter().map(|jump| JumpRow::of(failing, curve, jump)).collect(),
-            faults: faults.iter().map(|needed| FaultRow::of(failing, needed)).collect(),
+            faults,
         }
     }
 

@@ -11,6 +11,7 @@ use super::Lab;
 use super::account::Cost;
 use super::curve::{Curve, Tally, since_begun};
 use super::search::{FAULTS, before, sample};
+use crate::interrupt;
 
 /// What a fault had to do with it.
 #[derive(Clone, Debug)]
@@ -52,6 +53,10 @@ pub(super) fn measure(lab: &Lab<'_>, curve: &mut Curve, cost: &mut Cost) -> Vec<
     let missing: BTreeSet<_> = befores.filter(|since| !curve.0.contains_key(since)).collect();
     sample(lab, curve, cost, missing.into_iter().collect());
     for &place in &chosen {
+        if interrupt::requested() {
+            cost.cut_short = true;
+            break;
+        }
         let Some(since) = faults[place].struck.map(before) else { continue };
         lab.forks.reach(&[since_begun(since)], Some(place));
         let mut without = Tally::default();

@@ -60,6 +60,10 @@ pub(super) fn narrow(lab: &Lab<'_>, curve: &mut Curve, cost: &mut Cost, most: u6
 
 /// Forks from these instants, as many as are made from one.
 pub(super) fn sample(lab: &Lab<'_>, curve: &mut Curve, cost: &mut Cost, instants: Vec<Since>) {
+    if interrupt::requested() {
+        cost.cut_short = true;
+        return;
+    }
     // In order, so that the run goes past each of them once.
     let moments: Vec<Duration> =
         instants.iter().filter(|since| **since != Since::Boot).map(|at| since_begun(*at)).collect();
