@@ -148,7 +148,7 @@ impl Fold {
         let struck = || node.map(Target::Node).into_iter().collect();
         match fault {
             Fault::Cut { from, to } | Fault::Hold { from, to } => self.lay_link(at, from.clone(), to.clone(), text),
-            Fault::Delay { from, to, .. } | Fault::Slow { from, to, .. } => {
+            Fault::Delay { from, to, .. } | Fault::Lag { from, to, .. } | Fault::Slow { from, to, .. } => {
                 self.lay_link(at, from.clone(), to.clone(), text);
             }
             Fault::CutBoth { between, and } => self.lay_link(at, between.clone(), and.clone(), text),

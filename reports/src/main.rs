@@ -8,6 +8,7 @@ mod asked;
 mod assembling;
 mod bars;
 mod bench;
+mod bugs;
 mod campaign;
 mod chart;
 mod cli;
@@ -76,6 +77,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::Replay(wish) => replay::replay(&wish),
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
+        Wish::Bugs(order, out) => bugs::bugs(&order, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
         Wish::Diff(wish) => diff::diff(&wish),
         Wish::Why(wish) => why::why(&wish),

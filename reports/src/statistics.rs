@@ -19,15 +19,13 @@ pub(crate) fn upper_bound_95(failures: u64, runs: u64) -> f64 {
     beta_quantile(0.975, failures as f64 + 1.0, (runs - failures) as f64)
 }
 
-/// The two-sided 95 % interval of Clopper and Pearson for a chance, after `hits` of `runs`. Without runs nothing is known.
+/// The two-sided 95 % interval (Clopper-Pearson) of a chance, after it came true `hits` times of `runs`. Without runs nothing is
+/// known: from 0 to 1.
 pub(crate) fn interval_95(hits: u64, runs: u64) -> (f64, f64) {
-    if runs == 0 {
-        return (0.0, 1.0);
-    }
-    let (hits, misses) = (hits.min(runs) as f64, runs.saturating_sub(hits) as f64);
-    let low = if hits == 0.0 { 0.0 } else { beta_quantile(0.025, hits, misses + 1.0) };
-    let high = if misses == 0.0 { 1.0 } else { beta_quantile(0.975, hits + 1.0, misses) };
-    (low, high)
+    let (hits, runs) = (hits.min(runs) as f64, runs as f64);
+    let from = if hits > 0.0 { beta_quantile(0.025, hits, runs - hits + 1.0) } else { 0.0 };
+    let to = if hits < runs { beta_quantile(0.975, hits + 1.0, runs - hits) } else { 1.0 };
+    (from, to)
 }
 
 /// Where the distribution function of Beta(a, b) reaches `share`, by bisection.

@@ -356,13 +356,13 @@ impl Judge {
                 let log = Opened { start, end, recovery_point, high_watermark, batches, epochs };
                 logs::opened(shared, place, broker, &log, verdicts);
             }
-            Event::Truncated { partition, epoch, end, .. } => {
+            Event::Truncated { partition, end, .. } => {
                 let place = shared.place(*partition);
-                logs::cut(shared, place, broker, *epoch, *end, verdicts);
+                logs::cut(shared, place, broker, *end, verdicts);
             }
-            Event::Restarted { partition, epoch, start } => {
+            Event::Restarted { partition, start, .. } => {
                 let place = shared.place(*partition);
-                logs::restarted(shared, place, broker, *epoch, *start, verdicts);
+                logs::restarted(shared, place, broker, *start, verdicts);
             }
             Event::Led { partition, epoch, partition_epoch, high_watermark, isr, .. } => {
                 let place = shared.place(*partition);

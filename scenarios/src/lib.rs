@@ -23,6 +23,7 @@ pub mod promise;
 pub mod reroll;
 pub mod run;
 pub mod scripted;
+pub mod search;
 pub mod seen;
 pub mod shrink;
 pub mod storm;

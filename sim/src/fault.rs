@@ -9,7 +9,7 @@ use std::time::Duration;
 use model::event::Event;
 use model::names::Node;
 use model::protocol::Protocol;
-use model::wire::AdminRequest;
+use model::wire::{AdminRequest, Channel};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Side;
@@ -121,6 +121,18 @@ pub enum Fault {
         extra: Duration,
         /// And by up to this much, drawn for each.
         jitter: Duration,
+    },
+    /// What belongs to one conversation takes longer, one way: late metadata, or a late answer to AlterPartition, while all else arrives
+    /// in time.
+    Lag {
+        /// Of this conversation.
+        channel: Channel,
+        /// From any of these.
+        from: Vec<Target>,
+        /// To any of these.
+        to: Vec<Target>,
+        /// Each message by this much.
+        extra: Duration,
     },
     /// The link carries only so much, one way.
     Slow {
@@ -479,6 +491,9 @@ impl fmt::Display for Fault {
             Self::Sever { between, and } => write!(f, "sever {} <-> {}", List(between), List(and)),
             Self::Delay { from, to, extra, jitter } => {
                 write!(f, "delay {} -> {} by {extra:?} to {:?}", List(from), List(to), extra.saturating_add(*jitter))
+            }
+            Self::Lag { channel, from, to, extra } => {
+                write!(f, "delay {channel:?} messages {} -> {} by {extra:?}", List(from), List(to))
             }
             Self::Slow { from, to, bytes_per_second } => {
                 write!(f, "slow {} -> {} to {bytes_per_second} bytes/s", List(from), List(to))

@@ -115,6 +115,9 @@ impl Process {
             replica.log.assign_epoch(step.disk, registration.leader_epoch)?;
         }
         let end = replica.log.end();
+        if new_epoch {
+            replica.high_watermark = self.own.protocol.watermark.on_leading(replica.high_watermark, end);
+        }
         match &mut replica.role {
             Role::Leader(leader) if new_epoch => leader.begin_again(own, registration, end, step.now),
             // The answer to AlterPartition was here before the record. There is no news in it, and a proposal that builds

@@ -436,7 +436,10 @@ impl Process {
             lag: self.own.config.replica_lag_time_max,
         };
         let candidate = leader.watermark(&view, &standing, &self.own.protocol);
-        let moved = candidate.is_some_and(|candidate| replica.raise_high_watermark(candidate));
+        let falls = self.own.protocol.watermark.may_fall();
+        let moved = candidate.is_some_and(|candidate| {
+            if falls { replica.adopt_high_watermark(candidate) } else { replica.raise_high_watermark(candidate) }
+        });
         if moved {
             let (epoch, at) = (replica.epoch(), replica.high_watermark);
             step.effects.note(Event::HighWatermark { partition, epoch, at, leads: true });

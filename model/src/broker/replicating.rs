@@ -84,7 +84,8 @@ impl Process {
         let mut restarted = None;
         if !part.records.is_empty() {
             let recovery_point = replica.log.recovery_point();
-            let replicated = match replica.log.append_as_follower(step.disk, &part.records, asked_in, step.now) {
+            let newest = self.own.protocol.fencing.newest_batch(asked_in);
+            let replicated = match replica.log.append_as_follower(step.disk, &part.records, newest, step.now) {
                 Ok(replicated) => replicated,
                 Err(AppendError::Disk(error)) => return Err(error.into()),
                 Err(AppendError::Corrupt) => {

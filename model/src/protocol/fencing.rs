@@ -30,6 +30,17 @@ impl Fencing {
     }
 }
 
+impl Fencing {
+    /// Up to which epoch a follower takes batches on that it asked for in this one (L22, KAFKA-18723).
+    #[must_use]
+    pub fn newest_batch(self, asked_in: LeaderEpoch) -> LeaderEpoch {
+        match self {
+            Self::LeaderEpoch => asked_in,
+            Self::Unfenced => LeaderEpoch(i32::MAX),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +53,11 @@ mod tests {
         assert_eq!(check(Fencing::LeaderEpoch, Some(5)), Ok(()));
         assert_eq!(check(Fencing::LeaderEpoch, None), Ok(()));
         assert_eq!([Some(4), Some(6), None].map(|asked| check(Fencing::Unfenced, asked)), [Ok(()); 3]);
+    }
+
+    #[test]
+    fn only_kip_320_keeps_newer_batches_out() {
+        assert_eq!(Fencing::LeaderEpoch.newest_batch(LeaderEpoch(4)), LeaderEpoch(4));
+        assert!(Fencing::Unfenced.newest_batch(LeaderEpoch(4)) > LeaderEpoch(1_000));
     }
 }

@@ -17,6 +17,8 @@ pub enum Truncation {
     /// Since 2.7: where the leader, told the follower's last epoch with each fetch, says that the two logs part; again
     /// if the epochs still differ (KIP-101, KIP-279, KIP-320, KIP-595; R41).
     DivergingEpoch,
+    /// Planted: only where its log is longer than the leader's, whoever wrote what is in it (B02, P22, B39).
+    BeyondTheLeadersEnd,
     /// Planted: as [`Self::DivergingEpoch`], but one record too high, so that one diverging record stays (P21).
     OneTooHigh,
 }
@@ -27,7 +29,7 @@ impl Truncation {
     pub fn on_following(self, high_watermark: EndOffset) -> Option<EndOffset> {
         match self {
             Self::HighWatermark => Some(high_watermark),
-            Self::EndOfLastEpoch | Self::DivergingEpoch | Self::OneTooHigh => None,
+            Self::EndOfLastEpoch | Self::DivergingEpoch | Self::BeyondTheLeadersEnd | Self::OneTooHigh => None,
         }
     }
 
@@ -35,7 +37,7 @@ impl Truncation {
     #[must_use]
     pub fn asks_with_last_epoch(self) -> bool {
         match self {
-            Self::HighWatermark => false,
+            Self::HighWatermark | Self::BeyondTheLeadersEnd => false,
             Self::EndOfLastEpoch | Self::DivergingEpoch | Self::OneTooHigh => true,
         }
     }
@@ -47,7 +49,9 @@ impl Truncation {
         let (epoch, end) = known;
         match self {
             Self::EndOfLastEpoch => end < from,
-            Self::HighWatermark | Self::DivergingEpoch | Self::OneTooHigh => epoch < last || end < from,
+            Self::HighWatermark | Self::DivergingEpoch | Self::BeyondTheLeadersEnd | Self::OneTooHigh => {
+                epoch < last || end < from
+            }
         }
     }
 
@@ -68,7 +72,7 @@ impl Truncation {
         .min(log_end);
         match self {
             Self::EndOfLastEpoch => end.min(log_end),
-            Self::HighWatermark | Self::DivergingEpoch => agreed,
+            Self::HighWatermark | Self::DivergingEpoch | Self::BeyondTheLeadersEnd => agreed,
             Self::OneTooHigh => EndOffset(agreed.0 + 1).min(log_end),
         }
     }

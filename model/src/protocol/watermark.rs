@@ -16,8 +16,14 @@ pub enum Watermark {
     CommittedIsr,
     /// Planted: as far as all but the slowest of them (P03).
     SlowestIgnored,
-    /// Planted: as far as the leader itself (P04).
+    /// Planted: as far as the leader itself, which is as far as the fastest of them (P01, P04).
     LeaderAlone,
+    /// Planted: one record further than all have come (P02).
+    OneTooFar,
+    /// Planted: a new leader takes for granted that all have what it has (P05).
+    WholeLogOfANewLeader,
+    /// Planted: the high watermark follows the slowest of them, backwards, too (P07).
+    Backwards,
 }
 
 /// What a leader knows when it asks.
@@ -40,9 +46,27 @@ impl Watermark {
     #[must_use]
     pub fn waits_for_newcomers(self) -> bool {
         match self {
-            Self::MaximalIsr | Self::MaximalIsrAboveMinimum | Self::SlowestIgnored | Self::LeaderAlone => true,
+            Self::MaximalIsr
+            | Self::MaximalIsrAboveMinimum
+            | Self::SlowestIgnored
+            | Self::LeaderAlone
+            | Self::OneTooFar
+            | Self::WholeLogOfANewLeader
+            | Self::Backwards => true,
             Self::CommittedIsr => false,
         }
+    }
+
+    /// The high watermark of a new leader, which had this one as a follower, and whose log ends there (R14).
+    #[must_use]
+    pub fn on_leading(self, high_watermark: EndOffset, log_end: EndOffset) -> EndOffset {
+        if self == Self::WholeLogOfANewLeader { log_end } else { high_watermark }
+    }
+
+    /// Whether a leader's high watermark may fall (R46).
+    #[must_use]
+    pub fn may_fall(self) -> bool {
+        self == Self::Backwards
     }
 
     /// The high watermark that this view allows; `None` if it allows none (R37, R38).
@@ -50,10 +74,11 @@ impl Watermark {
     pub fn candidate(self, view: &WatermarkView<'_>) -> Option<EndOffset> {
         let slowest = view.others.iter().copied().min().unwrap_or(view.leader_end).min(view.leader_end);
         match self {
-            Self::MaximalIsr => Some(slowest),
-            Self::MaximalIsrAboveMinimum | Self::CommittedIsr => {
+            Self::MaximalIsr | Self::Backwards => Some(slowest),
+            Self::MaximalIsrAboveMinimum | Self::CommittedIsr | Self::WholeLogOfANewLeader => {
                 (view.committed_isr >= view.min_isr).then_some(slowest)
             }
+            Self::OneTooFar => Some(EndOffset(slowest.0 + 1).min(view.leader_end)),
             Self::SlowestIgnored => {
                 let slowest_at = view.others.iter().position(|&end| end == slowest);
                 let rest = view.others.iter().enumerate().filter(|&(at, _)| Some(at) != slowest_at);
@@ -91,5 +116,15 @@ mod tests {
         assert_eq!(ask(1, &[]), [None, Some(9), Some(9), Some(9)], "R40a against R37");
         assert_eq!(ask(2, &[4, 4]), [Some(4), Some(4), Some(4), Some(9)], "only one of two equals is ignored");
         assert_eq!(ask(2, &[12]), [Some(9), Some(9), Some(9), Some(9)], "never beyond the leader's own log");
+    }
+
+    #[test]
+    fn planted_answers_are_wrong_each_in_its_own_way() {
+        let others = [EndOffset(4), EndOffset(7)];
+        let view = WatermarkView { leader_end: EndOffset(9), committed_isr: 3, min_isr: 2, others: &others };
+        assert_eq!(Watermark::OneTooFar.candidate(&view), Some(EndOffset(5)), "P02");
+        assert_eq!(Watermark::MaximalIsrAboveMinimum.on_leading(EndOffset(3), EndOffset(9)), EndOffset(3));
+        assert_eq!(Watermark::WholeLogOfANewLeader.on_leading(EndOffset(3), EndOffset(9)), EndOffset(9), "P05");
+        assert!(Watermark::Backwards.may_fall() && !Watermark::MaximalIsr.may_fall(), "P07");
     }
 }

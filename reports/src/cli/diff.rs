@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use model::protocol::Protocol;
 use scenarios::catalogue::Scenario;
-use scenarios::known_bugs;
+use scenarios::known_bugs::{self, KnownBug};
 
 use super::{Refusal, Wish, scenario_named, seed, usage};
 
@@ -52,7 +52,7 @@ pub(super) struct DiffArguments {
     a: String,
     /// The same.
     b: String,
-    /// What everybody in A speaks: LATEST, KAFKA_4_1, KAFKA_0_10, ZOOKEEPER, or a known bug by its name or number.
+    /// What everybody in A speaks: LATEST, KAFKA_4_1, KAFKA_0_10, ZOOKEEPER, or a known bug by its id, its name or its KIP.
     #[arg(long, value_name = "NAME")]
     protocol_a: Option<String>,
     /// What everybody in B speaks.
@@ -90,25 +90,26 @@ fn protocol_named(option: &str, text: &str) -> Result<Protocol, Refusal> {
         numbers
             .any(|number| number.contains(|letter: char| letter.is_ascii_digit()) && number.eq_ignore_ascii_case(text))
     };
-    let fits = |bug: &&known_bugs::KnownBug| bug.name.eq_ignore_ascii_case(text) || number(bug.source);
-    let fitting: Vec<_> = known_bugs::ALL.iter().filter(fits).collect();
+    let fits = |bug: &&KnownBug| bug.name.eq_ignore_ascii_case(text) || number(bug.source);
+    let fitting: Vec<&KnownBug> = known_bugs::all().filter(fits).collect();
+    let named = named.or_else(|| known_bugs::named(text).map(|bug| bug.protocol));
     match (named, &fitting[..]) {
         (Some(protocol), _) => Ok(protocol),
         (None, [bug]) => Ok(bug.protocol),
         (None, []) => {
             let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
-            let alike = |bug: &&known_bugs::KnownBug| strsim::damerau_levenshtein(bug.name, text);
-            let hint = known_bugs::ALL.iter().min_by_key(alike).filter(|bug| alike(bug) <= 1 + text.len() / 3);
+            let alike = |bug: &&KnownBug| strsim::damerau_levenshtein(bug.name, text);
+            let hint = known_bugs::all().min_by_key(alike).filter(|bug| alike(bug) <= 1 + text.len() / 3);
             let hint = hint.map_or_else(String::new, |bug| format!("; did you mean \"{}\"?", bug.name));
             Err(usage(&format!(
-                "error: --{option}: `{text}` is no protocol; write one of {}, or a known bug by its name or number, such as \
-                 KIP-101{hint}",
+                "error: --{option}: `{text}` is no protocol; write one of {}, or a known bug by its id, its name or its KIP, such as \
+                 B01{hint}",
                 names.join(", ")
             )))
         }
         (None, several) => {
-            let names: Vec<String> = several.iter().map(|bug| format!("\"{}\"", bug.name)).collect();
-            Err(usage(&format!("error: --{option}: `{text}` may be each of {}; write its name", names.join(", "))))
+            let names: Vec<String> = several.iter().map(|bug| format!("{} (\"{}\")", bug.id, bug.name)).collect();
+            Err(usage(&format!("error: --{option}: `{text}` may be each of {}; write its id", names.join(", "))))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Parses once; behind this room there are only meanings. Runs nothing. A file for each command; what several of them
 //! take is here.
 
+mod bugs;
 mod campaign;
 mod diff;
 mod matrix;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand};
 use model::config::{ConfigError, Properties, Settings};
 use scenarios::catalogue::{self, Scenario};
 
+use self::bugs::BugsArguments;
 use self::campaign::RunArguments;
 use self::diff::DiffArguments;
 pub(crate) use self::diff::{Diff, Side, Source};
@@ -49,6 +51,8 @@ pub(crate) enum Wish {
     CrashPoints(Box<crash_points::Order>, PathBuf),
     /// Try the legal states of a scenario's disks at its syncs, or at these, so many of each at most; write a report.
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
+    /// Hunt known bugs and write a scoreboard.
+    Bugs(Box<crate::bugs::Order>, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
     /// Compare two runs.
@@ -93,6 +97,8 @@ enum Command {
     CrashStates(StatesArguments),
     /// Run every cell of the durability table: acks, min.insync.replicas, replication factor, elections and faults.
     Matrix(MatrixArguments),
+    /// Hunt the known bugs from fresh seeds and say how long each takes to find: the scoreboard of the museum.
+    Bugs(BugsArguments),
     /// Say when a failing run was bound to fail, and which faults it took: roll its dice again from one instant after another.
     Why(WhyArguments),
     /// Say in which fact two runs differ first: two seeds, two protocols, or a run and a trace that another build wrote. Ends
@@ -122,6 +128,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
+        Some(Command::Bugs(arguments)) => bugs::bugs(arguments),
         Some(Command::Diff(arguments)) => diff::diff(arguments),
         Some(Command::Why(arguments)) => why::why(arguments),
         Some(Command::List) => Ok(Wish::List),

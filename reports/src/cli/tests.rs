@@ -125,7 +125,7 @@ fn a_protocol_is_meant_by_its_name_or_by_a_known_bug() {
     };
     use model::protocol::Protocol;
     assert_eq!(spoken("kafka_0_10"), Some(Protocol::KAFKA_0_10));
-    assert_eq!(spoken("KIP-101"), Some(Protocol::KAFKA_0_10));
+    assert_eq!(spoken("KAFKA-1211"), Some(Protocol::KAFKA_0_10));
     assert_eq!(spoken("b01"), Some(Protocol::KAFKA_0_10));
     let named = spoken("whoever is alive is elected");
     assert!(named.is_some() && named == spoken("P17") && named != Some(Protocol::LATEST));

@@ -43,6 +43,9 @@ impl InSync {
             registration_is_sound(shared, place, verdicts);
             replicas_were_reassigned(shared, place, turn, verdicts);
             newcomers_are_complete(shared, place, turn, verdicts);
+            if at_once {
+                newcomers_are_active(shared, place, turn, verdicts);
+            }
         }
         if let Some(broker) = turn.unfenced.filter(|_| at_once) {
             seats_are_deserved(shared, broker, verdicts);
@@ -148,6 +151,18 @@ fn newcomers_are_complete(shared: &mut Replicas, place: usize, turn: &Turn, verd
             format!("{broker} joined the ISR of {partition} without the record committed at {at:?}")
         });
         shared.partitions[place].replica(broker).trust();
+    }
+}
+
+/// Nobody joins a set that is fenced or on its way out, unless it is the only member (KIP-841, R71, R128).
+fn newcomers_are_active(shared: &Replicas, place: usize, turn: &Turn, verdicts: &mut Verdicts) {
+    let (Some(before), Some(now)) = (&turn.before, &shared.partitions[place].registration) else { return };
+    for member in now.isr.iter().filter(|member| now.isr.len() > 1 && !before.isr.contains(member)) {
+        let registration = shared.known_broker(*member).and_then(|known| known.registration.as_ref());
+        let inactive = registration.is_some_and(|known| known.fenced || known.in_controlled_shutdown);
+        verdicts.demand(Guarantee::InSyncSet, !inactive, "inactive-broker-joined", || {
+            format!("{member} joined the ISR {:?} of {} while it was fenced or shutting down", now.isr, now.partition)
+        });
     }
 }
 

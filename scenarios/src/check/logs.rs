@@ -191,7 +191,7 @@ pub(crate) fn appended_as_follower(
         Some((epoch.batches[at].batch, epoch.predecessor(at)))
     });
     let replica = view.replica(broker);
-    let (end, before, distrusted) = (replica.end, replica.batches.last().copied(), replica.distrusted);
+    let (end, before) = (replica.end, replica.batches.last().copied());
     verdicts.exercised(Guarantee::LogMatching);
     verdicts.exercised(Guarantee::NothingMadeUp);
     if end.next() != batch.base {
@@ -211,7 +211,7 @@ pub(crate) fn appended_as_follower(
                 format!("{broker} appended another record at {} of epoch {} to {partition}", batch.base, batch.epoch)
             });
         }
-        Some((_, past)) if past != before && !distrusted => {
+        Some((_, past)) if past != before => {
             verdicts.broken(Guarantee::LogMatching, "same-offset-and-epoch-other-past", || {
                 format!(
                     "{broker} has the record at {} of epoch {} of {partition}, but not what its leader had before it",
@@ -229,36 +229,29 @@ pub(crate) fn restarted(
     shared: &mut Replicas,
     place: usize,
     broker: BrokerId,
-    epoch: LeaderEpoch,
     start: EndOffset,
     verdicts: &mut Verdicts,
 ) {
     let view = &mut shared.partitions[place];
     let deleted = view.replica(broker).batches.iter().take_while(|batch| batch.end() <= start).last().copied();
-    cut(shared, place, broker, epoch, deleted.map_or(EndOffset::ZERO, |last| last.end()), verdicts);
+    cut(shared, place, broker, deleted.map_or(EndOffset::ZERO, |last| last.end()), verdicts);
     let view = &mut shared.partitions[place];
     view.open(broker, (start, start), &[]);
     view.replica(broker).high_watermark = start;
 }
 
 /// A replica cut its log.
-pub(crate) fn cut(
-    shared: &mut Replicas,
-    place: usize,
-    broker: BrokerId,
-    epoch: LeaderEpoch,
-    end: EndOffset,
-    verdicts: &mut Verdicts,
-) {
+pub(crate) fn cut(shared: &mut Replicas, place: usize, broker: BrokerId, end: EndOffset, verdicts: &mut Verdicts) {
     let view = &mut shared.partitions[place];
     let partition = view.partition;
-    let obeys_present_leader = view.epoch() == Some(epoch) && view.isr().contains(&broker);
+    // Whichever epoch it obeys: whoever hears late who leads has no less to keep (W7).
+    let in_sync = view.isr().contains(&broker);
     let committed = std::mem::take(&mut view.committed);
     let replica = view.replica(broker);
     let had = replica.agreed(&committed);
     replica.cut(end);
     let kept = replica.agreed(&committed);
-    let demanded = obeys_present_leader && !replica.distrusted;
+    let demanded = in_sync && !replica.distrusted;
     let cut_off = committed[..had].get(kept).copied();
     view.committed = committed;
     if end <= view.released {

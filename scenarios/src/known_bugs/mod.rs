@@ -1,30 +1,39 @@
-//! History's mistakes, and some that nobody made: each with a story that meets it and the guarantee that it breaks.
+//! History's mistakes, and some that nobody made: each with a story that meets it and the promise that it breaks.
 //!
-//! One test demands that every row is caught, and that the latest protocol tells the same stories without harm. A story
-//! is a plain function over a world; it never asks which protocol is spoken.
+//! One test demands that every row is caught, and that the protocol without the mistake tells the same stories without harm.
+//! A story is a plain function over a world; it never asks which protocol is spoken. The rows stand in one file for each
+//! part of the protocol that they are about.
 
-pub mod storage;
+mod allowed;
+mod clients;
+mod clusters;
+mod in_sync;
+mod published;
+mod quorum;
+mod replicating;
 pub mod stories;
+mod storing;
+mod waiting;
+mod zookeeper;
 
-use model::config::Acks;
-use model::protocol::{
-    Acknowledgement, Admission, Bouncing, Candidates, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling,
-    Proposals, Protocol, Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
-};
+use model::protocol::Protocol;
 use sim::cluster::Cluster;
 
-use self::storage::*;
-use self::stories::*;
+pub use self::published::{Published, published, published_of};
+pub use self::waiting::{WAITING, Waiting};
 use crate::World;
 use crate::guarantee::Guarantee;
-use crate::strategies::brisk;
+use crate::run::Outcome;
+use crate::storm::Family;
 
 /// One mistake.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownBug {
+    /// Its number: `B01` for what history made, `P03` for what was planted, `H` and `Z` for our own.
+    pub id: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// Where it is told: a KIP, a JIRA, or the number of the mutation.
+    /// Where it is told: a KIP, a JIRA, or that it is planted.
     pub source: &'static str,
     /// The mistake.
     pub protocol: Protocol,
@@ -33,9 +42,45 @@ pub struct KnownBug {
     /// The story that meets it.
     pub story: fn(&mut World),
     /// What it breaks.
-    pub breaks: Guarantee,
-    /// Within how many seeds it is caught.
+    pub breaks: Breaks,
+    /// Of which families the storms are in which it is looked for.
+    pub families: &'static [Family],
+    /// Within how many seeds its story catches it.
     pub seeds: u64,
+}
+
+/// What a mistake breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Breaks {
+    /// A promise: the run is violated.
+    Promise(Guarantee),
+    /// Nothing that was promised: records that were committed or acknowledged are lost, and the contract allows it. A positive control: if
+    /// nothing is ever lost, the storms are too weak to show anything.
+    Nothing,
+}
+
+impl Breaks {
+    /// Whether this run shows it. A run that fails for another reason does not.
+    #[must_use]
+    pub fn shown_by(self, outcome: &Outcome) -> bool {
+        match self {
+            Self::Promise(guarantee) => outcome.violations.iter().any(|violation| violation.guarantee == guarantee),
+            Self::Nothing => {
+                let lost = &outcome.lost;
+                outcome.violations.is_empty()
+                    && lost.excused + lost.acknowledged_lost + lost.acknowledged_by_leader_lost > 0
+            }
+        }
+    }
+
+    /// The id of the guarantee, or `loss within the contract`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Promise(guarantee) => guarantee.id(),
+            Self::Nothing => "loss within the contract",
+        }
+    }
 }
 
 impl KnownBug {
@@ -49,366 +94,93 @@ impl KnownBug {
     #[must_use]
     pub fn mended(&self) -> Cluster {
         let cluster = (self.cluster)();
-        let sound = if cluster.zookeeper {
-            Protocol::ZOOKEEPER
-        } else if self.protocol.candidates.has_elr() {
-            Protocol::KAFKA_4_1
-        } else {
-            Protocol::LATEST
-        };
+        let sound = sound(&cluster, self.protocol);
         cluster.protocol(sound)
+    }
+
+    /// The questions to which it has another answer than the protocol without it, by the names of the fields of
+    /// [`Protocol`]; empty for a positive control.
+    #[must_use]
+    pub fn decisions(&self) -> Vec<String> {
+        let sound = sound(&(self.cluster)(), self.protocol);
+        let mut differing = Vec::new();
+        differences("", &json(self.protocol), &json(sound), &mut differing);
+        differing
     }
 }
 
 /// All of them.
-pub const ALL: &[KnownBug] = &[
-    KnownBug {
-        name: "a follower cuts its log at its own high watermark",
-        source: "KIP-101, KAFKA-1211 (B01)",
-        protocol: Protocol::KAFKA_0_10,
-        cluster: three,
-        story: the_next_leader_dies_while_the_others_truncate,
-        breaks: Guarantee::Durability,
-        seeds: 30,
-    },
-    KnownBug {
-        name: "a follower cuts its log one record too high",
-        source: "planted (P21)",
-        protocol: Protocol { truncation: Truncation::OneTooHigh, ..Protocol::LATEST },
-        cluster: three_acks_1,
-        story: a_zombie_leader_returns,
-        breaks: Guarantee::Progress,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "the high watermark ignores the slowest in-sync replica",
-        source: "planted (P03)",
-        protocol: Protocol { watermark: Watermark::SlowestIgnored, ..Protocol::LATEST },
-        cluster: three,
-        story: the_leader_dies_before_its_heir_has_heard_of_it,
-        breaks: Guarantee::Durability,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "the high watermark follows the leader alone",
-        source: "planted (P04)",
-        protocol: Protocol { watermark: Watermark::LeaderAlone, ..Protocol::LATEST },
-        cluster: three,
-        story: the_leader_dies_before_its_heir_has_heard_of_it,
-        breaks: Guarantee::Durability,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "whoever fetches joins the in-sync set",
-        source: "planted (P11)",
-        protocol: Protocol { admission: Admission::Anyone, ..Protocol::LATEST },
-        cluster: two_with_short_fetches,
-        story: a_follower_far_behind_returns_and_the_leader_dies,
-        breaks: Guarantee::LeaderCompleteness,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "a follower joins that has not reached the start of the leader's epoch",
-        source: "KAFKA-7128 (T12)",
-        protocol: Protocol { admission: Admission::HighWatermark, ..Protocol::LATEST },
-        cluster: four,
-        story: a_follower_behind_the_start_of_the_epoch_meets_a_fresh_leader,
-        breaks: Guarantee::LeaderCompleteness,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "nobody joins the in-sync set again",
-        source: "planted",
-        protocol: Protocol { admission: Admission::Nobody, ..Protocol::LATEST },
-        cluster: two_with_short_fetches,
-        story: a_follower_returns,
-        breaks: Guarantee::Progress,
-        seeds: 3,
-    },
-    KnownBug {
-        name: "the leader forgets a leaver before the controller has agreed",
-        source: "planted (P15)",
-        protocol: Protocol { shrinking: Shrinking::AtOnce, ..Protocol::LATEST },
-        cluster: two_impatient,
-        story: a_leader_is_cut_off_from_all_but_its_clients,
-        breaks: Guarantee::Durability,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "acks=all is answered one record too early",
-        source: "planted (P09)",
-        protocol: Protocol { acknowledgement: Acknowledgement::OneTooEarly, ..Protocol::LATEST },
-        cluster: three,
-        story: a_few_records,
-        breaks: Guarantee::AcksAll,
-        seeds: 5,
-    },
-    KnownBug {
-        name: "acks=all is answered as soon as the leader has appended",
-        source: "planted",
-        protocol: Protocol { acknowledgement: Acknowledgement::OnAppend, ..Protocol::LATEST },
-        cluster: three,
-        story: the_leader_dies_while_its_heir_stands_still,
-        breaks: Guarantee::AcksAll,
-        seeds: 5,
-    },
-    KnownBug {
-        name: "min.insync.replicas is not asked for",
-        source: "planted",
-        protocol: Protocol { min_isr: MinIsr::Ignored, watermark: Watermark::MaximalIsr, ..Protocol::LATEST },
-        cluster: three_min_isr_2,
-        story: the_leader_is_left_alone,
-        breaks: Guarantee::MinIsr,
-        seeds: 3,
-    },
-    KnownBug {
-        name: "consumers are shown what is not committed",
-        source: "planted",
-        protocol: Protocol { visibility: Visibility::UpToLogEnd, ..Protocol::LATEST },
-        cluster: three,
-        story: the_leader_dies_while_its_heir_stands_still,
-        breaks: Guarantee::CommittedReads,
-        seeds: 5,
-    },
-    KnownBug {
-        name: "a member that has rebooted is let in on the word of its former life",
-        source: "before KIP-903",
-        protocol: Protocol { proposals: Proposals::NoBrokerEpochs, ..Protocol::LATEST },
-        cluster: three_patient,
-        story: a_newcomer_loses_its_disk_while_its_admission_is_under_way,
-        breaks: Guarantee::LeaderCompleteness,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "a proposal that was overtaken is applied",
-        source: "planted (B08)",
-        protocol: Protocol { proposals: Proposals::NoPartitionEpoch, ..Protocol::LATEST },
-        cluster: three_patient,
-        story: a_newcomer_loses_its_disk_while_its_admission_is_under_way,
-        breaks: Guarantee::LeaderCompleteness,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "whoever is alive is elected",
-        source: "planted (P17)",
-        protocol: Protocol { election: Election::FromReplicas, ..Protocol::LATEST },
-        cluster: two,
-        story: an_out_of_sync_replica_is_left_alone,
-        breaks: Guarantee::Durability,
-        seeds: 5,
-    },
-    KnownBug {
-        name: "a returning broker keeps its seats, whatever it lost",
-        source: "KAFKA-18106 (B38)",
-        protocol: Protocol { returning: Returning::KeepsItsSeats, ..Protocol::LATEST },
-        cluster: three,
-        story: a_follower_returns_with_an_empty_disk,
-        breaks: Guarantee::InSyncSet,
-        seeds: 30,
-    },
-    KnownBug {
-        name: "recovery believes bytes that a power cut brought back from before a truncation",
-        source: "Kafka's own recovery (L34, L49, L53) on the disk of §1.19",
-        protocol: Protocol { storage: Storage::KAFKA, ..Protocol::LATEST },
-        cluster: three_acks_1,
-        story: a_cut_follower_loses_its_power,
-        breaks: Guarantee::LeaderCompleteness,
-        seeds: 80,
-    },
-    KnownBug {
-        name: "the marker of a clean shutdown outlives a crash during the next start",
-        source: "before KAFKA-10471 (T16)",
-        protocol: with(Storage { marker: Marker::GoneAfterLoading, ..Storage::LATEST }),
-        cluster: three_small_segments,
-        story: a_clean_start_is_cut_short,
-        breaks: Guarantee::Recovery,
-        seeds: 3,
-    },
-    KnownBug {
-        name: "a checkpoint takes its name before its bytes are synced",
-        source: "planted (P27)",
-        protocol: with(Storage { replacing: Replacing::RenamedUnsynced, ..Storage::LATEST }),
-        cluster: three_small_segments,
-        story: the_power_goes_between_many_segments,
-        breaks: Guarantee::Storage,
-        seeds: 20,
-    },
-    KnownBug {
-        name: "the recovery point moves over what was never synced",
-        source: "planted",
-        protocol: with(Storage { flushing: Flushing::Nothing, ..Storage::LATEST }),
-        cluster: three_small_segments,
-        story: the_power_goes_between_many_segments,
-        breaks: Guarantee::Storage,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "the directory is not synced after a new segment",
-        source: "planted",
-        protocol: with(Storage { flushing: Flushing::FilesAlone, ..Storage::LATEST }),
-        cluster: three_small_segments,
-        story: the_power_goes_between_many_segments,
-        breaks: Guarantee::Storage,
-        seeds: 20,
-    },
-    KnownBug {
-        name: "recovery keeps a torn batch",
-        source: "planted",
-        protocol: with(Storage { tail: Tail::TornKept, ..Storage::LATEST }),
-        cluster: three_large_records,
-        story: the_power_goes_in_the_middle_of_a_record,
-        breaks: Guarantee::Storage,
-        seeds: 20,
-    },
-    KnownBug {
-        name: "recovery drops the last valid batch",
-        source: "planted (P29)",
-        protocol: with(Storage { tail: Tail::LastValidDropped, ..Storage::LATEST }),
-        cluster: three_small_segments,
-        story: a_follower_dies_in_the_middle_of_appends,
-        breaks: Guarantee::Recovery,
-        seeds: 20,
-    },
-    KnownBug {
-        name: "a cut leaves the leader-epoch cache as it was",
-        source: "KAFKA-10706 (P23)",
-        protocol: with(Storage { derived: Derived::EpochsLeft, ..Storage::LATEST }),
-        cluster: three,
-        story: a_leader_whose_epoch_nobody_shares_returns,
-        breaks: Guarantee::Progress,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "eligible replicas, and the high watermark moves below the minimum",
-        source: "KIP-966 without R37 (B12)",
-        protocol: Protocol { watermark: Watermark::MaximalIsr, ..Protocol::KAFKA_4_1 },
-        cluster: three_min_isr_2,
-        story: the_last_one_commits_alone_and_loses_its_power,
-        breaks: Guarantee::PowerLoss,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "an eligible replica is believed although it lost its power",
-        source: "KIP-966 without R90 (B13)",
-        protocol: Protocol { candidates: Candidates::EligibleWhateverWasLost, ..Protocol::KAFKA_4_1 },
-        cluster: three_min_isr_2,
-        story: an_eligible_one_loses_its_power_and_is_first_to_return,
-        breaks: Guarantee::PowerLoss,
-        seeds: 20,
-    },
-    KnownBug {
-        name: "a retried batch is overtaken although only one may be in flight",
-        source: "planted",
-        protocol: Protocol { muting: Muting::Never, ..Protocol::LATEST },
-        cluster: two_strict_order,
-        story: records_are_refused_until_the_follower_is_back,
-        breaks: Guarantee::Order,
-        seeds: 20,
-    },
-    KnownBug {
-        name: "a producer sends again although it has no retries left",
-        source: "planted",
-        protocol: Protocol { resending: Resending::BeyondRetries, ..Protocol::LATEST },
-        cluster: three_without_retries,
-        story: answers_are_lost,
-        breaks: Guarantee::AtMostOnce,
-        seeds: 10,
-    },
-    KnownBug {
-        name: "a consumer skips a record",
-        source: "planted",
-        protocol: Protocol { polling: Polling::OneTooFar, ..Protocol::LATEST },
-        cluster: three,
-        story: many_records,
-        breaks: Guarantee::ReadOrder,
-        seeds: 3,
-    },
-    KnownBug {
-        name: "a consumer reads a record twice",
-        source: "planted",
-        protocol: Protocol { polling: Polling::OneTooShort, ..Protocol::LATEST },
-        cluster: three,
-        story: many_records,
-        breaks: Guarantee::ReadOrder,
-        seeds: 3,
-    },
-    KnownBug {
-        name: "the next controller does not know that a broker was away",
-        source: "ZooKeeper mode, what KIP-380 left open (C75)",
-        protocol: Protocol { bouncing: Bouncing::ByRegistration, ..Protocol::ZOOKEEPER },
-        cluster: three_with_zookeeper,
-        story: the_leader_returns_and_all_sessions_end_at_once,
-        breaks: Guarantee::PowerLoss,
-        seeds: 30,
-    },
-    KnownBug {
-        name: "the controller does not see that a broker was away",
-        source: "ZooKeeper mode, before KIP-380",
-        protocol: Protocol { bouncing: Bouncing::Unseen, ..Protocol::ZOOKEEPER },
-        cluster: three_with_zookeeper,
-        story: a_follower_is_back_before_the_controller_hears_that_it_was_away,
-        breaks: Guarantee::Progress,
-        seeds: 10,
-    },
-];
-
-const fn with(storage: Storage) -> Protocol {
-    Protocol { storage, ..Protocol::LATEST }
+pub fn all() -> impl Iterator<Item = &'static KnownBug> + Clone {
+    let parts: [&[KnownBug]; 7] =
+        [replicating::BUGS, in_sync::BUGS, storing::BUGS, clients::BUGS, quorum::BUGS, zookeeper::BUGS, allowed::BUGS];
+    parts.into_iter().flatten()
 }
 
-fn two() -> Cluster {
-    brisk(Cluster::of(2)).min_isr(1)
+/// The one with this id.
+#[must_use]
+pub fn named(id: &str) -> Option<&'static KnownBug> {
+    all().find(|bug| bug.id.eq_ignore_ascii_case(id))
 }
 
-fn three() -> Cluster {
-    brisk(Cluster::of(3)).min_isr(1)
+/// The protocol without any mistake that is nearest to this one.
+fn sound(cluster: &Cluster, protocol: Protocol) -> Protocol {
+    if cluster.zookeeper {
+        Protocol::ZOOKEEPER
+    } else if protocol.candidates.has_elr() {
+        Protocol::KAFKA_4_1
+    } else {
+        Protocol::LATEST
+    }
 }
 
-fn four() -> Cluster {
-    brisk(Cluster::of(4)).replication_factor(4).min_isr(1)
+fn json(protocol: Protocol) -> serde_json::Value {
+    serde_json::to_value(protocol).expect("a protocol is plain data")
 }
 
-fn three_with_zookeeper() -> Cluster {
-    brisk(Cluster::of(3).zookeeper()).min_isr(2)
+/// The paths of the fields in which two values differ.
+fn differences(path: &str, one: &serde_json::Value, other: &serde_json::Value, found: &mut Vec<String>) {
+    match (one.as_object(), other.as_object()) {
+        (Some(one), Some(other)) => {
+            for (name, value) in one {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                differences(&path, value, other.get(name).unwrap_or(&serde_json::Value::Null), found);
+            }
+        }
+        _ if one != other => found.push(path.to_owned()),
+        _ => {}
+    }
 }
 
-fn three_min_isr_2() -> Cluster {
-    brisk(Cluster::of(3)).min_isr(2)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
 
-fn three_acks_1() -> Cluster {
-    three().acks(Acks::Leader)
-}
+    use super::*;
 
-/// Every few records a segment is closed and synced; a record has several sectors.
-fn three_small_segments() -> Cluster {
-    three().property("log.segment.bytes", 8_192).payload(900)
-}
+    #[test]
+    fn every_bug_has_an_id_of_its_own_and_a_decision_that_it_changes() {
+        let ids: BTreeSet<&str> = all().map(|bug| bug.id).chain(WAITING.iter().map(|row| row.id)).collect();
+        assert_eq!(ids.len(), all().count() + WAITING.len());
+        for bug in all() {
+            assert_eq!(bug.decisions().is_empty(), bug.breaks == Breaks::Nothing, "{}: {:?}", bug.id, bug.decisions());
+            assert!(!bug.families.is_empty(), "{}", bug.id);
+            assert_eq!(named(&bug.id.to_lowercase()).map(|found| found.id), Some(bug.id));
+        }
+    }
 
-/// Hardly a record lies in one page of the disk.
-fn three_large_records() -> Cluster {
-    three().payload(3_000)
-}
+    #[test]
+    fn every_bug_that_history_made_is_here_or_waits_for_its_part() {
+        // B05 is another face of B04: whoever asks in another epoch counts.
+        for number in (1..=25).filter(|number| *number != 5) {
+            let id = format!("B{number:02}");
+            assert!(named(&id).is_some() || WAITING.iter().any(|row| row.id == id), "{id} is missing");
+        }
+    }
 
-/// A registration outlives what takes a while here.
-fn three_patient() -> Cluster {
-    three().property("broker.session.timeout.ms", 20_000).property("replica.lag.time.max.ms", 20_000)
-}
-
-/// A follower that is behind catches up in many small steps.
-fn two_with_short_fetches() -> Cluster {
-    two().property("replica.fetch.max.bytes", 200).property("replica.fetch.response.max.bytes", 200)
-}
-
-/// A leader gives up its followers long before the controller gives up the leader.
-fn two_impatient() -> Cluster {
-    two().property("replica.lag.time.max.ms", 1_000).property("broker.session.timeout.ms", 5_000)
-}
-
-fn two_strict_order() -> Cluster {
-    brisk(Cluster::of(2)).min_isr(2).property("producer.max.in.flight.requests.per.connection", 1)
-}
-
-fn three_without_retries() -> Cluster {
-    three().property("producer.retries", 0)
+    #[test]
+    fn what_was_published_is_about_a_bug_that_is_here() {
+        for row in published() {
+            assert!(named(row.id).is_some(), "{}", row.id);
+        }
+    }
 }

@@ -200,6 +200,7 @@ mod tests {
             Fault::Cut { from, to }
             | Fault::Hold { from, to }
             | Fault::Delay { from, to, .. }
+            | Fault::Lag { from, to, .. }
             | Fault::Slow { from, to, .. } => Some((from.clone(), to.clone())),
             Fault::CutBoth { between, and } | Fault::Sever { between, and } => Some((between.clone(), and.clone())),
             _ => None,

@@ -12,6 +12,9 @@ mod rules;
 mod tests;
 mod weather;
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use model::machine::{Input, Severed};
 use model::names::Node;
 use model::wire::{Body, Channel, ConnectionId, Envelope};
@@ -66,6 +69,8 @@ pub(crate) struct Network {
     nodes: Vec<Node>,
     kernels: Vec<Kernel>,
     links: Vec<Link>,
+    /// By how much the messages of one channel take longer, by their source and their goal.
+    lags: BTreeMap<(usize, usize, Channel), Duration>,
     wires: Vec<Option<Box<Wire>>>,
     /// Which connection a client has open, by (client, server, channel).
     open: Vec<ConnectionId>,
@@ -124,6 +129,7 @@ impl Network {
             dice,
             kernels: vec![Kernel::Idle; count],
             links: vec![Link::default(); count * count],
+            lags: BTreeMap::new(),
             wires: vec![None; count * count * CHANNELS * 2],
             open: vec![ConnectionId::UNSET; count * count * CHANNELS],
             connections: Vec::new(),
@@ -320,8 +326,14 @@ impl Network {
             _ => (64, wire.control()),
         };
         let link = &mut self.links[source * count + goal];
+        let mut arrival = link.arrival(out.now, size, &self.weather, latency, jitter);
+        if !self.lags.is_empty()
+            && let Some(lag) = self.lags.get(&(source, goal, connection.channel))
+        {
+            arrival = arrival + *lag;
+        }
         let flow = connection.flow(to);
-        let arrival = link.arrival(out.now, size, &self.weather, latency, jitter).max(flow.last);
+        let arrival = arrival.max(flow.last);
         flow.last = arrival;
         (out.later)(arrival, Transit::Arrival(id, to, packet));
     }

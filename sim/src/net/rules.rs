@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::wire::ConnectionId;
+use model::wire::{Channel, ConnectionId};
 
 use super::connection::Packet;
 use super::connection::Side;
@@ -19,6 +19,8 @@ pub(crate) enum Rule {
     Hold,
     /// Messages take longer.
     Delay { extra: Duration, jitter: Duration },
+    /// Messages of one channel take longer.
+    Lag { channel: Channel, extra: Duration },
     /// Only so many bytes per second get through.
     Slow(u64),
 }
@@ -34,6 +36,10 @@ impl Network {
             Rule::Delay { extra, jitter } => {
                 link.extra = link.extra.saturating_add(extra);
                 link.jitter = link.jitter.saturating_add(jitter);
+            }
+            Rule::Lag { channel, extra } => {
+                let lag = self.lags.entry((from, to, channel)).or_default();
+                *lag = lag.saturating_add(extra);
             }
             Rule::Slow(rate) => link.rate = Some(link.rate.map_or(rate, |known| known.min(rate))),
         }
@@ -51,6 +57,7 @@ impl Network {
     pub(crate) fn lift(&mut self, from: usize, to: usize, out: &mut Outlet<'_>) {
         let count = self.nodes.len();
         let before = std::mem::take(&mut self.links[from * count + to]);
+        self.lags.retain(|&(source, goal, _), _| (source, goal) != (from, to));
         self.links[from * count + to].free_at = before.free_at.min(out.now);
         if !before.passes() {
             self.resume(|source, goal| (source, goal) == (from, to), !before.cut, out);
@@ -69,7 +76,8 @@ impl Network {
     /// Whether no rule lies on any link.
     #[cfg(test)]
     pub(crate) fn is_healed(&self) -> bool {
-        self.links.iter().all(|link| Link { free_at: Link::default().free_at, ..*link } == Link::default())
+        self.lags.is_empty()
+            && self.links.iter().all(|link| Link { free_at: Link::default().free_at, ..*link } == Link::default())
     }
 
     /// Resets every connection between two hosts, at both ends, now. What is under way on them is lost.

@@ -363,6 +363,26 @@ fn two_delays_add_up() {
 }
 
 #[test]
+fn only_what_belongs_to_a_conversation_that_lags_is_late() {
+    let mut bench = Bench::still();
+    bench.send(0, 1, 1);
+    bench.run_until(10);
+    bench.network.impose(0, 1, Rule::Lag { channel: Channel::Metadata, extra: MS * 30 });
+    bench.send(0, 1, 2);
+    bench.run_until(100);
+    assert_eq!(bench.got.last().unwrap().millis, 11, "another conversation");
+    bench.network.impose(0, 1, Rule::Lag { channel: Channel::Client, extra: MS * 30 });
+    bench.send(0, 1, 3);
+    bench.run_until(200);
+    assert_eq!(bench.got.last().unwrap().millis, 131);
+    bench.act(|network, out| network.lift(0, 1, out));
+    assert!(bench.network.is_healed());
+    bench.send(0, 1, 4);
+    bench.run_until(300);
+    assert_eq!(bench.got.last().unwrap().millis, 201);
+}
+
+#[test]
 fn a_slow_link_carries_messages_one_after_the_other() {
     let mut bench = Bench::still();
     bench.send(0, 1, 1);

@@ -8,6 +8,7 @@ use model::client::partition_for_key;
 use model::event::{Event, Value};
 use model::machine::Command;
 use model::names::Node;
+use model::wire::Channel;
 
 use super::boot::Reasons;
 use super::{Observer, World};
@@ -120,6 +121,11 @@ impl<O: Observer> World<O> {
     /// What one node sends to another takes longer.
     pub fn delay(&mut self, from: impl Into<Node>, to: impl Into<Node>, extra: Duration) {
         self.inflict(&Fault::Delay { from: only(from), to: only(to), extra, jitter: Duration::ZERO });
+    }
+
+    /// What one node sends to another in this conversation takes longer.
+    pub fn lag(&mut self, channel: Channel, from: impl Into<Node>, to: impl Into<Node>, extra: Duration) {
+        self.inflict(&Fault::Lag { channel, from: only(from), to: only(to), extra });
     }
 
     /// Lifts every rule of the network.

@@ -37,6 +37,9 @@ impl<O: Observer> World<O> {
             Fault::Delay { from, to, extra, jitter } => {
                 self.lay(fault, from, to, false, Rule::Delay { extra: *extra, jitter: *jitter });
             }
+            Fault::Lag { channel, from, to, extra } => {
+                self.lay(fault, from, to, false, Rule::Lag { channel: *channel, extra: *extra });
+            }
             Fault::Slow { from, to, bytes_per_second } => {
                 self.lay(fault, from, to, false, Rule::Slow(*bytes_per_second));
             }
@@ -282,6 +285,7 @@ fn with_targets(fault: &Fault, one: Vec<Target>, other: Vec<Target>) -> Fault {
         Fault::Release { .. } => Fault::Release { from: one, to: other },
         Fault::Sever { .. } => Fault::Sever { between: one, and: other },
         Fault::Delay { extra, jitter, .. } => Fault::Delay { from: one, to: other, extra: *extra, jitter: *jitter },
+        Fault::Lag { channel, extra, .. } => Fault::Lag { channel: *channel, from: one, to: other, extra: *extra },
         Fault::Slow { bytes_per_second, .. } => {
             Fault::Slow { from: one, to: other, bytes_per_second: *bytes_per_second }
         }

@@ -62,6 +62,7 @@ fn compaction_logs_agree_whether_they_are_cleaned_or_not() {
     let mut play = compacted();
     clean(&mut play);
     // A follower that has nothing fetches what is left.
+    play.change_isr(&[B1, B2]);
     play.truncated(B3, -1, 0);
     for batch in [one(1, 0, 50), one(2, 0, 51), one(3, 0, 7)] {
         play.replicated(B3, batch);

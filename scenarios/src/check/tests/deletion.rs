@@ -117,6 +117,7 @@ fn recovery_who_dies_in_the_middle_of_a_deletion_has_deleted() {
 #[test]
 fn log_matching_a_follower_below_the_leaders_start_begins_there() {
     let mut play = forgetful();
+    play.change_isr(&[B1, B2]);
     play.truncated(B3, -1, 0);
     forgets(&mut play, B1);
     restarted(&mut play, B3, 5);
@@ -128,6 +129,7 @@ fn log_matching_a_follower_below_the_leaders_start_begins_there() {
 #[test]
 fn log_matching_a_log_may_begin_inside_of_a_batch() {
     let mut play = forgetful();
+    play.change_isr(&[B1, B2]);
     play.truncated(B3, -1, 0);
     start_moved(&mut play, B1, 7, StartCause::DeleteRecords, 10);
     restarted(&mut play, B3, 7);
@@ -207,6 +209,7 @@ fn retention_takes_old_segments_one_behind_the_other() {
     deleted(&mut again, B1, &[segment(5, 10, DeletionCause::Time)], 2_000);
     again.breaks("retention/not-oldest-first");
     // Whoever is cut below its first segment begins anew there.
+    play.elect(Some(B2), &[B2, B3]);
     play.truncated(B1, -1, 7);
     deleted(&mut play, B1, &[segment(7, 10, DeletionCause::Time)], 2_000);
     play.holds();

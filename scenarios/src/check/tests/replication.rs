@@ -221,6 +221,15 @@ fn in_sync_set_a_fenced_broker_leaves_it() {
 }
 
 #[test]
+fn in_sync_set_nobody_joins_it_who_is_fenced() {
+    let mut play = Play::new();
+    play.change_isr(&[B1, B2]);
+    play.fence(B3, BrokerEpoch(5), true);
+    play.change_isr(&[B1, B2, B3]);
+    play.breaks("in-sync-set/inactive-broker-joined");
+}
+
+#[test]
 fn epochs_never_fall_in_a_life() {
     let mut play = Play::new();
     play.elect(Some(B2), &[B2, B3]);

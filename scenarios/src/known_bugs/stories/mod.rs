@@ -1,9 +1,14 @@
 //! The stories of the known bugs: plain functions over a world. They do not know which bug is met in them.
 
+pub mod controllers;
+pub mod disks;
+
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::{BrokerId, Node};
+use model::wire::{AdminRequest, Channel};
+use sim::fault::Fault;
 
 use crate::World;
 use crate::scripted::other_servers;
@@ -101,15 +106,29 @@ pub fn a_cut_follower_loses_its_power(w: &mut World) {
 /// A leader that is cut off from all other servers takes records on, until another leads. It comes back with a tail that
 /// nobody else has.
 fn replace_the_leader_behind_its_back(w: &mut World) -> BrokerId {
+    let zombie = replace_the_leader_behind_its_back_without_healing(w, 5);
+    w.heal_network();
+    zombie
+}
+
+/// The same, and it stays cut off; its tail is so long.
+fn replace_the_leader_behind_its_back_without_healing(w: &mut World, tail: usize) -> BrokerId {
     w.produce(5);
     let zombie = w.leader();
     for other in other_servers(w, zombie) {
         w.cut(zombie, other);
     }
-    w.send(5);
+    one_by_one(w, tail);
     w.until(|fact| seen::led(fact) && fact.node != Some(zombie.into()));
-    w.heal_network();
     zombie
+}
+
+/// So many records, each in a batch of its own.
+fn one_by_one(w: &mut World, records: usize) {
+    for _ in 0..records {
+        w.send(1);
+        w.run_for(Duration::from_millis(20));
+    }
 }
 
 /// The follower that will lead next stands still while more is written, and the leader dies before it goes on.
@@ -274,6 +293,172 @@ pub fn answers_are_lost(w: &mut World) {
         w.release(leader, producer);
         w.run_for(Duration::from_millis(700));
     }
+}
+
+/// KIP-101, case 2: both lose their power, and what the disks have kept differs. Whoever is back first leads and writes; then the
+/// other one comes.
+pub fn both_lose_their_power_and_one_is_back_first(w: &mut World) {
+    one_by_one(w, 20);
+    for broker in w.brokers() {
+        w.power_off(broker);
+    }
+    w.until_in_world(|w| w.isr_of(0).len() == 1);
+    let first = w.isr_of(0)[0];
+    w.run_for(A_WHILE);
+    w.restart(first);
+    w.until(seen::led_anew);
+    one_by_one(w, 20);
+    w.restart_all();
+    w.produce(5);
+    w.quiet();
+}
+
+/// T2: a leader that nobody hears writes what nobody else has; the other one leads, writes, and dies before the first has cut
+/// its log. The first one leads again and writes on; then the other comes back, with an epoch that its leader never had.
+pub fn two_leaders_in_turn_write_what_the_other_never_had(w: &mut World) {
+    let first = replace_the_leader_behind_its_back_without_healing(w, 10);
+    w.crash(first);
+    w.heal_network();
+    let second = w.leader();
+    one_by_one(w, 5);
+    w.run_for(Duration::from_secs(1));
+    w.crash(second);
+    w.restart(first);
+    w.until(|fact| seen::led_by(fact, first));
+    one_by_one(w, 5);
+    w.run_for(Duration::from_secs(1));
+    w.restart(second);
+    w.quiet();
+}
+
+/// A leader of records that nobody has asked for yet dies, comes back first, and leads. It dies again before anybody has
+/// followed it.
+pub fn one_that_alone_has_the_last_records_leads_and_dies(w: &mut World) {
+    w.produce(5);
+    let leader = w.leader();
+    let followers = w.followers();
+    for follower in &followers {
+        w.hold(leader, *follower);
+    }
+    w.send(5);
+    w.run_for(Duration::from_millis(300));
+    w.crash(leader);
+    w.restart(leader);
+    w.until(|fact| seen::led_by(fact, leader));
+    w.run_for(Duration::from_millis(100));
+    w.crash(leader);
+    w.heal_network();
+    w.until(seen::led_anew);
+    w.quiet();
+}
+
+/// KIP-320: three elections, and two brokers hear of them late. One follows in the epoch before the last but one, and what it fetches
+/// counts; then it hears of the last but one, in which the other still leads.
+pub fn a_follower_hears_late_who_leads(w: &mut World) {
+    const LATE: Duration = Duration::from_millis(1_400);
+    w.produce(5);
+    w.settle();
+    let (first, controller) = (w.leader(), w.controller());
+    let [second, late] = w.followers()[..] else { panic!("the story needs two followers") };
+    w.lag(Channel::Metadata, controller, late, LATE);
+    w.run_for(LATE * 2);
+    w.pause(first, Duration::from_millis(3_100));
+    w.until(|fact| seen::led_by(fact, second));
+    w.until(|fact| seen::joined_isr(fact, first));
+    w.lag(Channel::Metadata, controller, second, LATE);
+    let topic = w.cluster().all_topics()[0].name.clone();
+    w.inflict(&Fault::Administer(AdminRequest::ElectLeaders { topic, partition: 0, unclean: false }));
+    w.until(|fact| seen::led_by(fact, first));
+    w.send(1);
+    w.run_for(LATE * 3);
+    w.quiet();
+}
+
+/// A leader dies when everybody knows everything.
+pub fn the_leader_dies_in_peace(w: &mut World) {
+    w.produce(10);
+    w.settle();
+    let leader = w.leader();
+    w.crash(leader);
+    w.until(seen::led_anew);
+    w.quiet();
+}
+
+/// A follower that was away is let in again, and the leader does not hear that it is. What is written from then on does not reach the
+/// newcomer; then all others die.
+pub fn a_newcomer_is_let_in_and_the_leader_does_not_hear_of_it(w: &mut World) {
+    w.produce(5);
+    let leader = w.leader();
+    let [other, newcomer] = w.followers()[..] else { panic!("the story needs two followers") };
+    let controller = w.controller();
+    w.crash(newcomer);
+    w.until(|fact| seen::left_isr(fact, newcomer));
+    w.produce(5);
+    w.restart(newcomer);
+    w.until(|fact| seen::proposed_by(fact, leader));
+    w.cut(leader, newcomer);
+    w.until(|fact| seen::joined_isr(fact, newcomer));
+    w.cut_one_way(controller, leader);
+    w.send(5);
+    w.run_for(Duration::from_millis(500));
+    w.crash(leader);
+    w.crash(other);
+    w.heal_network();
+    w.until(|fact| seen::led_by(fact, newcomer));
+    w.quiet();
+}
+
+/// KIP-841: the controller does not hear a follower and fences it; its leader does, and lets it in again.
+pub fn a_follower_that_the_controller_cannot_hear_follows_on(w: &mut World) {
+    w.produce(5);
+    let (follower, controller) = (w.followers()[0], w.controller());
+    w.cut(follower, controller);
+    w.until(|fact| seen::left_isr(fact, follower));
+    w.produce(10);
+    w.run_for(A_WHILE);
+    w.heal_network();
+    w.quiet();
+}
+
+/// A partition moves to brokers that have nothing of it.
+pub fn a_partition_moves_to_others(w: &mut World) {
+    w.produce(20);
+    let topic = w.cluster().all_topics()[0].name.clone();
+    let held = w.isr_of(0);
+    let others = w.brokers().into_iter().filter(|broker| !held.contains(broker)).collect();
+    w.inflict(&Fault::Administer(AdminRequest::AlterPartitionReassignments {
+        topic,
+        partition: 0,
+        replicas: Some(others),
+    }));
+    w.run_for(A_WHILE);
+    w.produce(10);
+    w.quiet();
+}
+
+/// Both followers are cut off, and what is written has the leader alone; then its disk is replaced.
+pub fn the_leader_is_left_alone_and_its_disk_is_replaced(w: &mut World) {
+    w.produce(5);
+    let leader = w.leader();
+    for follower in w.followers() {
+        w.isolate(follower);
+    }
+    w.until_in_world(|w| w.isr_of(0).len() == 1);
+    w.produce(10);
+    w.wipe(leader);
+    w.restart(leader);
+    w.heal_network();
+    w.run_for(A_WHILE);
+    w.quiet();
+}
+
+/// The power goes everywhere at once.
+pub fn all_lose_their_power(w: &mut World) {
+    w.produce(20);
+    w.inflict(&Fault::PowerOffAll);
+    w.restart_all();
+    w.run_for(A_WHILE);
+    w.quiet();
 }
 
 /// ZooKeeper mode: the leader loses power and returns, but its session goes on; then the ensemble stands still until all

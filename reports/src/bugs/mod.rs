@@ -1,0 +1,154 @@
+//! The museum's scoreboard: how long each known bug takes to find, by each strategy, and what finds it first.
+//!
+//! Every cell of the board is a bug and a strategy, hunted a number of times from seeds of its own. The number of seeds follows from
+//! the program alone; CPU time is measured for the whole cell and shared out among its hunts by their steps. Runs hunts
+//! and counts; draws nothing.
+
+pub(crate) mod board;
+pub(crate) mod figure;
+mod table;
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use cpu_time::ProcessTime;
+use scenarios::failure::{Failure, ShrunkFrom};
+use scenarios::known_bugs::KnownBug;
+use scenarios::run::run_traced;
+use scenarios::search::{Found, Hunt, Strategy, hunt};
+use scenarios::shrink::{Effort, shrink};
+use serde::Serialize;
+
+use self::board::{Board, Cell, Small};
+use crate::cli::Refusal;
+use crate::exit::Exit;
+use crate::interrupt;
+use crate::output::{Draft, OutputError};
+use crate::pool::in_order;
+
+/// What is to be hunted.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    /// Which bugs.
+    pub(crate) bugs: Vec<&'static KnownBug>,
+    /// By which strategies.
+    pub(crate) strategies: Vec<Strategy>,
+    /// How long a hunt may take, on one core.
+    pub(crate) budget: Duration,
+    /// How many hunts for each bug and strategy.
+    pub(crate) repeat: u64,
+    /// How many hunts at once.
+    pub(crate) jobs: usize,
+    /// Whether what is found is made smaller.
+    pub(crate) shrinks: bool,
+}
+
+/// Hunts, writes the scoreboard and says what came of it: whether every bug was found within its budget.
+///
+/// # Errors
+/// If the scoreboard cannot be written; an older one then stays as it was.
+pub(crate) fn bugs(order: &Order, out: &Path) -> Result<Exit, Refusal> {
+    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    interrupt::listen();
+    let board = hunted(order, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
+    let folder = published(draft, &board).map_err(|error| refusal(Exit::Harness, &error))?;
+    println!("{}", table::text(&board));
+    println!("scoreboard: {}", folder.display());
+    Ok(if board.missed().is_empty() { Exit::Held } else { Exit::Violated })
+}
+
+fn refusal(exit: Exit, error: &OutputError) -> Refusal {
+    Refusal { exit, text: format!("error: {error}") }
+}
+
+fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
+    let mut board = Board::new(order);
+    let cells = order.bugs.len() * order.strategies.len();
+    for bug in &order.bugs {
+        let mut smallest = None;
+        for strategy in &order.strategies {
+            if interrupt::requested() {
+                board.cut_short = true;
+                return Ok(board);
+            }
+            let (cell, sample) = cell(order, bug, *strategy);
+            eprintln!("{:3}/{cells} {}", board.cells.len() + 1, table::line(&cell));
+            board.cells.push(cell);
+            smallest = smallest.or(sample);
+        }
+        if let Some(found) = smallest.filter(|_| order.shrinks) {
+            let (small, failure) = made_small(bug, &found);
+            if let Some(failure) = failure {
+                draft.write(&format!("failures/{}.json", bug.id), &json(&failure))?;
+            }
+            board.small.push(small);
+        }
+    }
+    Ok(board)
+}
+
+/// All hunts of one bug by one strategy, and the first run that showed it.
+fn cell(order: &Order, bug: &KnownBug, strategy: Strategy) -> (Cell, Option<Found>) {
+    let before = ProcessTime::now();
+    let mut hunts: Vec<Hunt> = Vec::new();
+    let work = |number| {
+        let begun = Instant::now();
+        hunt(bug, strategy, number, &mut || !interrupt::requested() && begun.elapsed() < order.budget)
+    };
+    in_order(order.jobs, order.repeat, &|| !interrupt::requested(), work, |_, hunt| {
+        hunts.push(hunt);
+        ControlFlow::Continue(())
+    });
+    let cell = Cell::of(bug, strategy, &hunts, before.elapsed());
+    (cell, hunts.into_iter().find_map(|hunt| hunt.found))
+}
+
+/// The smallest plan that still shows the bug, and the failure that keeps it. A loss within the contract is no failure: it is left as it
+/// is.
+fn made_small(bug: &KnownBug, found: &Found) -> (Small, Option<Failure>) {
+    let begun = Instant::now();
+    let before = found.plan.storm.strikes.len();
+    if found.outcome.fingerprint().is_none() {
+        let small = Small {
+            id: bug.id.to_owned(),
+            faults: (before, before),
+            facts: (found.outcome.facts, found.outcome.facts),
+            runs: 0,
+            seconds: 0.0,
+        };
+        return (small, None);
+    }
+    let shrunk = shrink(&found.plan, &found.fingerprint, Effort::default(), &mut || !interrupt::requested());
+    let outcome = run_traced(&shrunk.plan);
+    let after = shrunk.plan.storm.strikes.len();
+    let small = Small {
+        id: bug.id.to_owned(),
+        faults: (before, after),
+        facts: (found.outcome.facts, outcome.facts),
+        runs: shrunk.runs,
+        seconds: begun.elapsed().as_secs_f64(),
+    };
+    let mut failure = Failure::of(&shrunk.plan, &outcome);
+    if let Some(failure) = &mut failure {
+        let messages = |outcome: &scenarios::Outcome| outcome.measures.counts.messages;
+        failure.shrunk = Some(ShrunkFrom {
+            faults: (before as u64, after as u64),
+            messages: (messages(&found.outcome), messages(&outcome)),
+            runs: shrunk.runs,
+        });
+    }
+    (small, failure)
+}
+
+fn published(draft: Draft, board: &Board) -> Result<std::path::PathBuf, OutputError> {
+    draft.write("report.json", &json(board))?;
+    draft.write("bugs.md", &table::markdown(board))?;
+    draft.write("figures/bugs.svg", &figure::draw(board))?;
+    draft.publish()
+}
+
+fn json(value: &impl Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("plain data has a form in JSON");
+    text + "\n"
+}

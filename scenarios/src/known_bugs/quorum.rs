@@ -1,0 +1,71 @@
+//! Mistakes of the controllers among themselves.
+
+use model::protocol::*;
+
+use super::clusters::*;
+use super::stories::controllers::*;
+use super::{Breaks, KnownBug};
+use crate::guarantee::Guarantee;
+use crate::storm::Family;
+
+pub(super) const BUGS: &[KnownBug] = &[
+    KnownBug {
+        id: "B70",
+        name: "a vote is not written down",
+        source: "planted",
+        protocol: quorum(Quorum { voting: Voting::Forgetful, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: voters_lose_their_power_while_they_vote,
+        breaks: Breaks::Promise(Guarantee::Epochs),
+        families: &[Family::Controllers, Family::PowerLosses],
+        seeds: 60,
+    },
+    KnownBug {
+        id: "H12",
+        name: "a voter does not compare logs",
+        source: "planted",
+        protocol: quorum(Quorum { voting: Voting::ForAnybody, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: a_controller_that_missed_much_stands,
+        breaks: Breaks::Promise(Guarantee::MetadataLog),
+        families: &[Family::Controllers],
+        seeds: 20,
+    },
+    KnownBug {
+        id: "P49",
+        name: "a leader commits records of older epochs by counting",
+        source: "planted (Raft, figure 8)",
+        protocol: quorum(Quorum { commitment: Commitment::AnyEpoch, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: controllers_lead_in_turn_and_die_early,
+        breaks: Breaks::Promise(Guarantee::MetadataLog),
+        families: &[Family::Controllers, Family::PowerLosses],
+        seeds: 60,
+    },
+    KnownBug {
+        id: "H13",
+        name: "a controller leads on after a restart",
+        source: "planted (T19)",
+        protocol: quorum(Quorum { resuming: Resuming::Leading, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: the_active_controller_loses_its_power_and_is_back_at_once,
+        breaks: Breaks::Promise(Guarantee::Epochs),
+        families: &[Family::Controllers, Family::PowerLosses],
+        seeds: 40,
+    },
+    KnownBug {
+        id: "H14",
+        name: "voters do not sync",
+        source: "planted (C21)",
+        protocol: quorum(Quorum { syncing: Syncing::Never, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: all_controllers_lose_their_power,
+        breaks: Breaks::Promise(Guarantee::MetadataLog),
+        families: &[Family::Controllers, Family::PowerLosses],
+        seeds: 10,
+    },
+];
+
+const fn quorum(quorum: Quorum) -> Protocol {
+    Protocol { quorum, ..Protocol::LATEST }
+}

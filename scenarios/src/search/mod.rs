@@ -1,0 +1,221 @@
+//! Searching: which storm is tried next, when a bug is looked for.
+//!
+//! A [`Strategy`] turns numbers into plans, one after the other, and may learn from what came of those before. All of them hunt on the
+//! same [`Ground`]: cluster, load and length are the bug's, only the storm is the strategy's. Nothing here knows a guarantee;
+//! what a run shows is compared in [`hunt`].
+
+mod elections;
+mod guided;
+mod hunting;
+mod lags;
+mod states;
+
+use std::fmt;
+use std::time::Duration;
+
+use sim::cluster::Cluster;
+use sim::dice::Dice;
+
+pub use self::hunting::{Attempt, Found, Hunt, attempt, hunt};
+pub use self::states::States;
+use crate::known_bugs::KnownBug;
+use crate::load::Load;
+use crate::run::Plan;
+use crate::storm::{Family, Intensity, Storm};
+
+/// A way to search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Strategy {
+    /// Misfortunes at any time, of all families that the bug needs.
+    Uniform,
+    /// Each storm has some families only, bug's or not, a tempo and a size of its own.
+    Swarm,
+    /// All misfortunes lie in ambush, for the roles that what happens concerns.
+    Ambush,
+    /// Several elections in a row.
+    Elections,
+    /// One class of message to one node is late, and a few misfortunes on top.
+    Late,
+    /// All conversations have priorities that change now and then: the low ones wait (PCT, by delays).
+    Priorities,
+    /// Storms that reached new states of the protocol are kept and changed a little.
+    Guided,
+    /// Each of the others in turn, the better ones more often.
+    Mixed,
+}
+
+/// Where a bug is looked for: all of a plan but its storm and its seed.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    /// What plans are called.
+    pub name: String,
+    /// The cluster that has the bug.
+    pub cluster: Cluster,
+    /// What is written meanwhile.
+    pub load: Load,
+    /// Of which families storms are.
+    pub families: Vec<Family>,
+    /// How long storm and load last.
+    pub length: Duration,
+}
+
+/// How long storms last in which a bug is looked for: some five times the timeouts of a brisk cluster.
+const LENGTH: Duration = Duration::from_secs(15);
+/// Records a second.
+const RATE: u32 = 40;
+
+/// A search under way: plans come out of it, and what came of them goes in.
+pub(crate) trait Searcher {
+    /// What to try next. `seed` was not given before.
+    fn next(&mut self, ground: &Ground, seed: u64) -> Plan;
+
+    /// What came of the plan.
+    fn learn(&mut self, plan: &Plan, states: &States) {
+        let _ = (plan, states);
+    }
+
+    /// Whether it wants to know which states a run has been in; that is not for free.
+    fn is_curious(&self) -> bool {
+        false
+    }
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Uniform,
+        Self::Swarm,
+        Self::Ambush,
+        Self::Elections,
+        Self::Late,
+        Self::Priorities,
+        Self::Guided,
+        Self::Mixed,
+    ];
+
+    /// Its name, as it is typed.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Swarm => "swarm",
+            Self::Ambush => "ambush",
+            Self::Elections => "elections",
+            Self::Late => "late",
+            Self::Priorities => "priorities",
+            Self::Guided => "guided",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|strategy| strategy.name() == name)
+    }
+
+    /// A search that has not seen anything yet.
+    pub(crate) fn begin(self) -> Box<dyn Searcher> {
+        match self {
+            Self::Guided => Box::new(guided::Guided::default()),
+            other => Box::new(Drawn(other)),
+        }
+    }
+
+    /// The storm of this seed, for those that learn nothing.
+    fn storm(self, ground: &Ground, dice: Dice) -> Storm {
+        let drawn = |intensity: Intensity| Storm::draw(dice, &ground.cluster, &intensity);
+        let own = |faults, ambushes| Intensity { ambushes, ..Intensity::of(faults, ground.length, &ground.families) };
+        match self {
+            Self::Uniform => drawn(own(6, 0)),
+            Self::Swarm => drawn(Intensity::swarm(10, ground.length)),
+            Self::Ambush => drawn(own(5, 100)),
+            Self::Elections => elections::storm(ground, dice),
+            Self::Late => lags::late(ground, dice),
+            Self::Priorities => lags::priorities(ground, dice),
+            Self::Guided | Self::Mixed => MIX[(dice.seed() % MIX.len() as u64) as usize].storm(ground, dice),
+        }
+    }
+}
+
+/// In which proportion the mixed search goes round the others. By the scoreboard, not by belief.
+const MIX: [Strategy; 6] =
+    [Strategy::Ambush, Strategy::Elections, Strategy::Late, Strategy::Swarm, Strategy::Uniform, Strategy::Priorities];
+
+/// A search that learns nothing: each seed has its storm.
+struct Drawn(Strategy);
+
+impl Searcher for Drawn {
+    fn next(&mut self, ground: &Ground, seed: u64) -> Plan {
+        ground.plan(self.0.storm(ground, Dice::new(seed)), seed)
+    }
+}
+
+impl Ground {
+    /// Where this bug is looked for.
+    #[must_use]
+    pub fn of(bug: &KnownBug) -> Self {
+        Self {
+            name: format!("bug-{}", bug.id),
+            cluster: bug.cluster(),
+            load: Load { rate: RATE, keys: 8, ..Load::default() },
+            families: bug.families.to_vec(),
+            length: LENGTH,
+        }
+    }
+
+    /// The plan with this storm.
+    #[must_use]
+    pub fn plan(&self, storm: Storm, seed: u64) -> Plan {
+        Plan {
+            scenario: self.name.clone(),
+            cluster: self.cluster.clone(),
+            storm,
+            load: self.load.clone(),
+            seed,
+            length: self.length,
+        }
+    }
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::known_bugs;
+
+    #[test]
+    fn a_strategy_is_found_by_its_name_and_draws_the_same_storm_twice() {
+        let bug = known_bugs::named("B01").unwrap();
+        let ground = Ground::of(bug);
+        for strategy in Strategy::ALL {
+            assert_eq!(Strategy::named(strategy.name()), Some(strategy));
+            let (mut one, mut other) = (strategy.begin(), strategy.begin());
+            let mut different = 0;
+            for seed in 0..30 {
+                let plan = one.next(&ground, seed);
+                assert_eq!(plan, other.next(&ground, seed), "{strategy}");
+                assert!(!plan.storm.strikes.is_empty(), "{strategy}");
+                different += u32::from(plan.storm != one.next(&ground, seed + 1_000).storm);
+                let _ = other.next(&ground, seed + 1_000);
+            }
+            assert_eq!(different, 30, "{strategy}");
+        }
+    }
+
+    #[test]
+    fn every_bug_has_a_ground_on_which_every_strategy_can_hunt() {
+        for bug in known_bugs::all() {
+            let ground = Ground::of(bug);
+            assert_eq!(ground.cluster.check(), Ok(()), "{}", bug.id);
+            for strategy in Strategy::ALL {
+                let _ = strategy.begin().next(&ground, 7);
+            }
+        }
+    }
+}

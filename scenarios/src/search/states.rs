@@ -1,0 +1,85 @@
+//! Which states of the protocol a run has been in: who leads, who is in sync, and how epochs, log ends and high watermarks compare.
+//!
+//! Numbers do not matter, only their order: two runs that differ in how much was written have been in the same states.
+
+use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
+
+use model::names::{BrokerId, Partition};
+use sim::cast::{Cast, Role};
+use sim::fact::{Fact, What};
+use xxhash_rust::xxh3::Xxh3;
+
+/// A set of states, each by its hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct States(BTreeSet<u64>);
+
+impl States {
+    /// None yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes in those of another run; how many of them are new.
+    pub fn take_in(&mut self, others: &Self) -> usize {
+        others.0.iter().filter(|state| self.0.insert(**state)).count()
+    }
+
+    /// Takes in the state of each partition, if one of the facts may have changed any.
+    pub fn see(&mut self, cast: &Cast, facts: &[Fact]) {
+        if facts.iter().any(|fact| matches!(fact.what, What::Noted(_) | What::Stopped { .. } | What::Started { .. })) {
+            for partition in cast.partitions() {
+                self.0.insert(state(cast, *partition));
+            }
+        }
+    }
+}
+
+fn state(cast: &Cast, partition: Partition) -> u64 {
+    let replicas = cast.replicas(partition);
+    let stands: Vec<_> = replicas.iter().map(|broker| cast.stand(partition, *broker)).collect();
+    let ends: Vec<u64> = stands.iter().map(|stand| stand.map_or(0, |stand| stand.end.0)).collect();
+    let marks: Vec<u64> = stands.iter().map(|stand| stand.map_or(0, |stand| stand.high_watermark.0)).collect();
+    let epochs: Vec<i32> = stands.iter().map(|stand| stand.map_or(-1, |stand| epoch(stand.role))).collect();
+    let now = cast.registration(partition).map_or(-1, |registration| registration.leader_epoch.0);
+    let mut hasher = Xxh3::new();
+    for (nth, broker) in replicas.iter().enumerate() {
+        let leads = matches!(stands[nth].map(|stand| stand.role), Some(Role::Leads(_)));
+        rank(&epochs, epochs[nth]).hash(&mut hasher);
+        rank(&ends, ends[nth]).hash(&mut hasher);
+        rank(&marks, marks[nth]).hash(&mut hasher);
+        (leads, epochs[nth] == now, marks[nth] == ends[nth], cast.is_up(*broker)).hash(&mut hasher);
+        is_in(cast.isr(partition), *broker).hash(&mut hasher);
+        (cast.leader(partition) == Some(*broker)).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+fn epoch(role: Role) -> i32 {
+    match role {
+        Role::Idle => -1,
+        Role::Leads(epoch) | Role::Follows(epoch) => epoch.0,
+    }
+}
+
+/// How many different values are below this one.
+fn rank<T: Ord>(all: &[T], one: T) -> usize {
+    all.iter().filter(|other| **other < one).collect::<BTreeSet<_>>().len()
+}
+
+fn is_in(set: &[BrokerId], broker: BrokerId) -> bool {
+    set.contains(&broker)
+}
