@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use model::config::ConfigError;
 use scenarios::catalogue::{self, Scenario};
 use scenarios::known_bugs;
-use scenarios::run::{run, run_traced};
+use scenarios::listener::Listener;
+use scenarios::run::run;
 use scenarios::search::{Strategy, hunt};
 use scenarios::{Plan, Verdict};
 
@@ -19,6 +20,7 @@ use crate::interrupt;
 use crate::pool::in_order;
 use crate::progress::{self, Done, Goal};
 use crate::report::{Canary, KnownBug};
+use crate::sentinel::{self, Runner};
 use crate::telling::Asked;
 
 /// Seeds of the canary that are tried before it counts as not found. About one seed in three finds it.
@@ -68,7 +70,7 @@ pub(crate) struct Difference {
     pub(crate) scenario: &'static str,
     /// The seed.
     pub(crate) seed: u64,
-    /// What differs first, as far as it could be seen.
+    /// What differs first, as far as it could be seen, in one line.
     pub(crate) first: String,
 }
 
@@ -137,7 +139,7 @@ pub(crate) fn conduct(order: &Order) -> Result<Conducted, ConfigError> {
         conducted.cut_short = Some("its time was up");
     }
     if let Some(digests) = &conducted.findings.digests {
-        conducted.compared = Some(compare_all(order, digests));
+        conducted.compared = Some(compare_all(order, digests, sentinel::RUN));
     }
     Ok(conducted)
 }
@@ -218,8 +220,9 @@ fn run_all(order: &Order, findings: &mut Findings) -> Result<u64, ConfigError> {
     refused.map_or(Ok(covered), Err)
 }
 
-/// Runs everything a second time, backwards: each seed in another thread and after another seed than before.
-fn compare_all(order: &Order, digests: &[String]) -> (u64, Vec<Difference>) {
+/// Runs everything a second time, backwards: each seed in another thread and after another seed than before. What differs is
+/// told on stderr at once, with what both runs say around it.
+fn compare_all(order: &Order, digests: &[String], again: Runner<'_>) -> (u64, Vec<Difference>) {
     let done = Done::default();
     let mut differences = Vec::new();
     let runs = digests.len() as u64;
@@ -227,10 +230,18 @@ fn compare_all(order: &Order, digests: &[String]) -> (u64, Vec<Difference>) {
     let work = |item| {
         let (scenario, seed) = order.nth(backwards(item));
         let plan = order.plan(scenario, seed).ok()?;
-        let outcome = run(&plan);
+        let outcome = again(&plan, Listener::default());
         let differs = outcome.digest != digests[backwards(item) as usize];
         done.add(outcome.simulated, differs);
-        differs.then(|| Difference { scenario: order.scenarios[scenario].name, seed, first: first_difference(&plan) })
+        if !differs {
+            return None;
+        }
+        let name = order.scenarios[scenario].name;
+        let found = sentinel::first_difference(&plan, &outcome.checkpoints, again);
+        if let Some(context) = &found.context {
+            eprintln!("\nNOT DETERMINISTIC  {name} seed {seed}\n{context}");
+        }
+        Some(Difference { scenario: name, seed, first: found.line })
     };
     let compared = progress::shown("comparing", Goal::Runs(runs), &done, || {
         in_order(order.jobs, runs, &|| !interrupt::requested(), work, |_, difference| {
@@ -240,23 +251,6 @@ fn compare_all(order: &Order, digests: &[String]) -> (u64, Vec<Difference>) {
         })
     });
     (compared, differences)
-}
-
-/// Runs a plan twice more with its trace kept, and says where the two part.
-pub(crate) fn first_difference(plan: &Plan) -> String {
-    let (left, right) = (run_traced(plan), run_traced(plan));
-    let trace = |outcome: &scenarios::Outcome| outcome.trace.clone().unwrap_or_default();
-    let (left, right) = (trace(&left), trace(&right));
-    let said = |fact: Option<&sim::Fact>| fact.map_or_else(|| "nothing".to_owned(), sim::story::line);
-    match sim::trace::divergence(&left, &right) {
-        Some(parting) => format!(
-            "fact {} is `{}` once and `{}` the other time",
-            parting.index,
-            said(parting.left).trim(),
-            said(parting.right).trim()
-        ),
-        None => format!("two more runs agree in all {} facts: it differs only now and then", left.len()),
-    }
 }
 
 #[cfg(test)]
@@ -288,6 +282,31 @@ mod tests {
         let order = order(Seeds { from: 0, to: u64::MAX });
         assert_eq!(order.runs(), u64::MAX);
         assert_eq!(order.nth(7), (1, 2));
+    }
+
+    /// A runner into whose plans something gets that no two runs share.
+    fn leaky(plan: &Plan, listener: Listener) -> scenarios::Outcome {
+        static RUNS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let mut plan = plan.clone();
+        plan.length = Duration::from_secs(2);
+        plan.load.rate += RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        scenarios::run::run_heard(&plan, listener)
+    }
+
+    #[test]
+    fn a_leak_is_seen_by_the_second_run_and_its_first_fact_is_named() {
+        let order = order(Seeds { from: 3, to: 4 });
+        let digests: Vec<String> = (0..order.runs())
+            .map(|item| {
+                let (scenario, seed) = order.nth(item);
+                leaky(&order.plan(scenario, seed).expect("nothing contradicts it"), Listener::default()).digest
+            })
+            .collect();
+        let (compared, differences) = compare_all(&order, &digests, &leaky);
+        assert_eq!((compared, differences.len()), (1, 1), "the first one ends it");
+        let Difference { scenario, seed, first } = &differences[0];
+        assert_eq!((*scenario, *seed), (order.scenarios[2].name, 3), "they are compared backwards");
+        assert!(first.contains("once and") && first.contains("is asked to send value"), "{first}");
     }
 
     #[test]

@@ -41,12 +41,15 @@ pub(crate) struct Cell {
 
 const SIZE: (u32, u32) = (880, 460);
 const LEGEND_WIDTH: u32 = 170;
-const LABEL: f64 = 17.0;
+/// How large labels are.
+pub(crate) const LABEL: f64 = 17.0;
 /// A rising staircase of more steps than this is thinned: nobody sees more.
 const STEPS: usize = 400;
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type Failure = DrawingAreaErrorKind<std::io::Error>;
+/// What is drawn upon.
+pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+/// Why it cannot be drawn.
+pub(crate) type Failure = DrawingAreaErrorKind<std::io::Error>;
 
 /// The share of samples that took at most so long, over a logarithmic axis of milliseconds.
 pub(crate) fn distribution(title: &str, axis: &str, curves: &[Curve]) -> String {
@@ -62,14 +65,19 @@ pub(crate) fn cliff(title: &str, edges: &[Edge]) -> String {
 }
 
 fn drawn(draw: impl FnOnce(&Area<'_>) -> Result<(), Failure>) -> String {
+    drawn_in(SIZE, draw)
+}
+
+/// Whatever is drawn on a paper of this size.
+pub(crate) fn drawn_in(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<(), Failure>) -> String {
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         let drawn = area.fill(&colour(ink::PAPER)).and_then(|()| draw(&area)).and_then(|()| area.present());
         drawn.expect("writing into a string does not fail");
     }
     // As wide as the place it stands in, in its own proportions.
-    let fixed = format!("width=\"{}\" height=\"{}\"", SIZE.0, SIZE.1);
+    let fixed = format!("width=\"{}\" height=\"{}\"", size.0, size.1);
     svg.replacen(&fixed, "width=\"100%\"", 1)
 }
 
@@ -188,15 +196,24 @@ fn staircase(curve: &Curve) -> Vec<(u64, f64)> {
 }
 
 /// A linear axis with a line and a label at each mark and nowhere else.
-struct Axis {
+pub(crate) struct Axis {
     low: f64,
     high: f64,
     marks: Vec<f64>,
 }
 
 /// An axis of shares in quarters, with so much room above 1.
-fn shares(above: f64) -> Axis {
+pub(crate) fn shares(above: f64) -> Axis {
     Axis { low: -0.02, high: 1.02 + above, marks: vec![0.0, 0.25, 0.5, 0.75, 1.0] }
+}
+
+/// An axis from here to there, with a line at each round number.
+pub(crate) fn stretch(low: f64, high: f64) -> Axis {
+    let rough = ((high - low) / 8.0).max(f64::MIN_POSITIVE);
+    let decade = decade_below(rough);
+    let step = [1.0, 2.0, 5.0, 10.0].map(|step| step * decade).into_iter().find(|step| *step >= rough).unwrap_or(rough);
+    let marks = (0..=((high - low) / step) as u32).map(|nth| low + f64::from(nth) * step).collect();
+    Axis { low, high, marks }
 }
 
 impl Ranged for Axis {
@@ -242,12 +259,13 @@ fn spoken(millis: f64) -> String {
     }
 }
 
-fn text(size: f64, name: &str) -> TextStyle<'static> {
+/// Letters of this size and colour.
+pub(crate) fn text(size: f64, name: &str) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&colour(name))
 }
 
 /// `#RRGGBB`, as the constants of [`ink`] are written.
-fn colour(name: &str) -> RGBColor {
+pub(crate) fn colour(name: &str) -> RGBColor {
     let part = |at: usize| name.get(at..at + 2).and_then(|digits| u8::from_str_radix(digits, 16).ok()).unwrap_or(0);
     RGBColor(part(1), part(3), part(5))
 }

@@ -14,6 +14,7 @@ mod chart;
 mod cli;
 mod crash_points;
 mod crash_states;
+mod diff;
 mod exit;
 mod failovers;
 mod figures;
@@ -24,10 +25,12 @@ mod interrupt;
 mod junit;
 mod lanes;
 mod ledger;
+mod lockstep;
 mod markdown;
 mod matrix;
 mod output;
 mod page;
+mod parting;
 mod pool;
 mod progress;
 mod replay;
@@ -35,11 +38,13 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod scope;
+mod sentinel;
 mod statistics;
 mod struck;
 mod tables;
 mod telling;
 mod timeline;
+mod why;
 mod writing;
 
 use std::panic;
@@ -74,6 +79,8 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::Bugs(order, out) => bugs::bugs(&order, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
+        Wish::Diff(wish) => diff::diff(&wish),
+        Wish::Why(wish) => why::why(&wish),
         Wish::List => {
             for scenario in catalogue::ALL {
                 println!("{:18} {}", scenario.name, scenario.sentence);

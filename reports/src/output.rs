@@ -17,6 +17,7 @@ pub(crate) struct Draft {
     folder: PathBuf,
     goal: PathBuf,
     kept: bool,
+    mark: &'static str,
 }
 
 /// Why a report cannot be written where it was asked for.
@@ -47,8 +48,16 @@ impl Draft {
     /// # Errors
     /// If something else is there, or nothing can be written beside it.
     pub(crate) fn begin(goal: &Path) -> Result<Self, OutputError> {
+        Self::begin_marked(goal, MARK)
+    }
+
+    /// The same for a report of another kind, which this file marks: it replaces none but its own kind.
+    ///
+    /// # Errors
+    /// As for [`Draft::begin`].
+    pub(crate) fn begin_marked(goal: &Path, mark: &'static str) -> Result<Self, OutputError> {
         let goal = absolute(goal)?;
-        may_be_replaced(&goal)?;
+        may_be_replaced(&goal, mark)?;
         let name = goal.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let parent = goal.parent().unwrap_or(&goal).to_owned();
         let folder = parent.join(format!(".{name}.{}.part", std::process::id()));
@@ -58,7 +67,7 @@ impl Draft {
             fs::remove_dir_all(&folder).map_err(unwritable)?;
         }
         fs::create_dir(&folder).map_err(unwritable)?;
-        Ok(Self { folder, goal, kept: false })
+        Ok(Self { folder, goal, kept: false, mark })
     }
 
     /// Writes one file, with the folders in which it stands.
@@ -79,7 +88,7 @@ impl Draft {
     /// # Errors
     /// If the place was taken meanwhile, or cannot be written; an older report then stays.
     pub(crate) fn publish(mut self) -> Result<PathBuf, OutputError> {
-        may_be_replaced(&self.goal)?;
+        may_be_replaced(&self.goal, self.mark)?;
         let unwritable = |source| OutputError::Unwritable { path: self.goal.clone(), source };
         let mut old = None;
         if self.goal.exists() {
@@ -121,7 +130,7 @@ fn absolute(goal: &Path) -> Result<PathBuf, OutputError> {
     Ok(path)
 }
 
-fn may_be_replaced(goal: &Path) -> Result<(), OutputError> {
+fn may_be_replaced(goal: &Path, mark: &str) -> Result<(), OutputError> {
     let occupied = |what| Err(OutputError::Occupied { path: goal.to_owned(), what });
     let unwritable = |source| OutputError::Unwritable { path: goal.to_owned(), source };
     match fs::metadata(goal) {
@@ -133,11 +142,11 @@ fn may_be_replaced(goal: &Path) -> Result<(), OutputError> {
     if fs::read_dir(goal).map_err(unwritable)?.next().is_none() {
         return Ok(());
     }
-    let mark = fs::read_to_string(goal.join(MARK)).ok();
+    let mark = fs::read_to_string(goal.join(mark)).ok();
     let mark = mark.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
     match mark.as_ref().and_then(|mark| mark.pointer("/program/name")).and_then(serde_json::Value::as_str) {
         Some("highwater") => Ok(()),
-        _ => occupied("this folder has something in it and is not a report of highwater"),
+        _ => occupied("this folder has something in it and is not a report of highwater of this kind"),
     }
 }
 

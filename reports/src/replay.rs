@@ -11,9 +11,9 @@ use scenarios::failure::Failure;
 use scenarios::run::{Outcome, run_traced};
 use scenarios::{Plan, Verdict};
 
-use crate::campaign::first_difference;
 use crate::cli::{Refusal, Replay, Replayed, TraceForm};
 use crate::exit::Exit;
+use crate::sentinel;
 use crate::telling;
 
 /// A run that is to last longer than this was not written by this program.
@@ -70,7 +70,7 @@ pub(crate) fn show(plan: &Plan, kept: Option<&Failure>, command: &str, how: &Sho
 }
 
 /// Reads a kept failure. What it says may be well-formed and yet nothing that can be run: a number was changed by hand.
-fn load(path: &Path) -> Result<Failure, Refusal> {
+pub(crate) fn load(path: &Path) -> Result<Failure, Refusal> {
     let refusal = |text| Refusal { exit: Exit::BadInput, text };
     let kept = Failure::load(path).map_err(|error| refusal(format!("error: {error}")))?;
     let impossible = |field: &str, what: &str| {
@@ -127,7 +127,9 @@ fn differs(plan: &Plan, outcome: &Outcome, kept: &Failure) -> String {
             kept.fingerprint
         )
     } else {
-        format!("{head}\n  this program is not deterministic: {}", first_difference(plan))
+        let found = sentinel::first_difference(plan, &again.checkpoints, sentinel::RUN);
+        let context = found.context.map_or_else(String::new, |context| format!("\n{context}"));
+        format!("{head}\n  this program is not deterministic: {}{context}", found.line)
     }
 }
 

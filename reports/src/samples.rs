@@ -17,6 +17,7 @@ pub(crate) fn outcome() -> Outcome {
         exercised: Vec::new(),
         measures: Measures::default(),
         digest: "00".repeat(16),
+        checkpoints: sim::Checkpoints::new(),
         facts: 0,
         steps: 0,
         simulated: Duration::ZERO,

@@ -1,4 +1,4 @@
-//! How sure one can be after so many runs: upper bounds on a failure rate.
+//! How sure one can be after so many runs: upper bounds on a failure rate, and intervals of a chance.
 //!
 //! A run is one seed, one fresh cluster: runs are independent, records within a run are not and are never counted as
 //! trials. Plain numbers in, a number out.
@@ -132,6 +132,16 @@ mod tests {
             }
             assert!(near(at_most, 0.025, 1e-9), "{failures} of {runs}: {at_most}");
         }
+    }
+
+    #[test]
+    fn the_two_sided_interval_is_that_of_the_tables() {
+        let near_both = |(low, high): (f64, f64), left, right| near(low, left, 1e-4) && near(high, right, 1e-4);
+        assert!(near_both(interval_95(1, 10), 0.0025, 0.4450), "{:?}", interval_95(1, 10));
+        assert!(near_both(interval_95(5, 10), 0.1871, 0.8129), "{:?}", interval_95(5, 10));
+        assert!(near_both(interval_95(0, 10), 0.0, 0.3085), "{:?}", interval_95(0, 10));
+        assert!(near_both(interval_95(10, 10), 0.6915, 1.0), "{:?}", interval_95(10, 10));
+        assert!(near_both(interval_95(0, 0), 0.0, 1.0));
     }
 
     #[test]

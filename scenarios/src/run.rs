@@ -11,15 +11,16 @@ use std::time::Duration;
 use model::event::Event;
 use model::names::{EndOffset, Node, Partition};
 use serde::{Deserialize, Serialize};
-use sim::Panicked;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::{Chapter, Fact};
+use sim::{Checkpoints, Panicked};
 
 use crate::World;
-use crate::audit::audit;
+use crate::ending::Ending;
 use crate::guarantee::Guarantee;
 use crate::judge::{Judge, LossSummary, Violation};
+use crate::listener::Listener;
 use crate::load::{Carried, Load};
 use crate::measure::{Measures, Meter};
 use crate::storm::Storm;
@@ -59,6 +60,8 @@ pub struct Outcome {
     pub measures: Measures,
     /// The digest of the trace, in hexadecimal.
     pub digest: String,
+    /// The digests on the way.
+    pub checkpoints: Checkpoints,
     /// How many facts the trace has.
     pub facts: u64,
     /// How many steps machines made.
@@ -93,6 +96,8 @@ pub struct Witness {
     pub judge: Judge,
     /// Measures.
     pub meter: Meter,
+    /// Hears everything.
+    pub listener: Listener,
     facts: u64,
     /// Who reads everything back: one consumer a topic.
     readers: BTreeSet<Node>,
@@ -100,10 +105,8 @@ pub struct Witness {
     read: BTreeMap<Partition, EndOffset>,
 }
 
-/// How much longer than the judge allows a healed cluster may take to come to rest before it is given up.
-const GRACE: Duration = Duration::from_secs(5);
-/// How long a fresh consumer may take to read everything back.
-const READING: Duration = Duration::from_secs(60);
+/// In what pieces a run is ended that may be left before.
+const PIECE: Duration = Duration::from_millis(250);
 
 impl Plan {
     /// What the cluster was told that its promises depend on, in one line.
@@ -154,6 +157,7 @@ impl sim::Observer for Witness {
     fn see(&mut self, fact: &Fact) {
         self.judge.see(fact);
         self.meter.see(fact);
+        self.listener.hear(fact);
         self.facts = fact.number + 1;
         let Some(event) = fact.event().filter(|_| fact.node.is_some_and(|node| self.readers.contains(&node))) else {
             return;
@@ -171,12 +175,18 @@ impl sim::Observer for Witness {
 }
 
 impl Witness {
+    /// How far the readers have read a partition.
+    pub(crate) fn has_read(&self, partition: Partition) -> EndOffset {
+        self.read.get(&partition).copied().unwrap_or_default()
+    }
+
     /// Watches a run of this cluster from its beginning.
     #[must_use]
     pub fn new(cluster: &Cluster) -> Self {
         Self {
             judge: Judge::new(cluster),
             meter: Meter::default(),
+            listener: Listener::default(),
             facts: 0,
             readers: cluster.reader_ids().map(Node::from).collect(),
             read: BTreeMap::new(),
@@ -187,17 +197,27 @@ impl Witness {
 /// Runs a plan.
 #[must_use]
 pub fn run(plan: &Plan) -> Outcome {
-    run_keeping(plan, false)
+    run_prepared(plan, false, |_| {})
 }
 
 /// Runs a plan and keeps the trace.
 #[must_use]
 pub fn run_traced(plan: &Plan) -> Outcome {
-    run_keeping(plan, true)
+    run_prepared(plan, true, |_| {})
 }
 
-fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
-    let outcome = sim::hermetic(plan.seed, || match Course::begin(plan, |world| world.keep_trace(trace)) {
+/// Runs a plan and has somebody hear every fact when it is stated.
+#[must_use]
+pub fn run_heard(plan: &Plan, listener: Listener) -> Outcome {
+    run_prepared(plan, false, |world| world.observer_mut().listener = listener)
+}
+
+fn run_prepared(plan: &Plan, trace: bool, prepare: impl FnOnce(&mut World) + Send) -> Outcome {
+    let prepare = |world: &mut World| {
+        world.keep_trace(trace);
+        prepare(world);
+    };
+    let outcome = sim::hermetic(plan.seed, || match Course::begin(plan, prepare) {
         Ok(mut course) => {
             course.conclude(plan.length);
             Outcome::of(&course.world, trace, None)
@@ -212,6 +232,8 @@ fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
 pub(crate) struct Course {
     pub(crate) world: World,
     carried: Carried,
+    /// What follows on the load, once it has begun.
+    ending: Option<Ending>,
 }
 
 impl Course {
@@ -220,14 +242,23 @@ impl Course {
     /// # Errors
     /// If the cluster did not even boot: the run shows nothing, and why.
     pub(crate) fn begin(plan: &Plan, prepare: impl FnOnce(&mut World)) -> Result<Self, (Box<World>, String)> {
-        let mut world = World::new(&plan.cluster, plan.seed, Witness::new(&plan.cluster));
+        Self::begin_in(plan, plan.seed, prepare)
+    }
+
+    /// The same in the world of another seed: the storm and the load are the plan's.
+    pub(crate) fn begin_in(
+        plan: &Plan,
+        seed: u64,
+        prepare: impl FnOnce(&mut World),
+    ) -> Result<Self, (Box<World>, String)> {
+        let mut world = World::new(&plan.cluster, seed, Witness::new(&plan.cluster));
         prepare(&mut world);
         if let Err(error) = world.boot() {
             return Err((Box::new(world), error.to_string()));
         }
         world.arm(plan.storm.strikes.clone());
         let carried = plan.load.begin(&world, Dice::new(plan.seed));
-        Ok(Self { world, carried })
+        Ok(Self { world, carried, ending: None })
     }
 
     /// Goes on up to `until` after the scenario began, in a run of this length.
@@ -242,45 +273,46 @@ impl Course {
 
     /// Goes on to the end of load and storm, and through everything that comes on top.
     pub(crate) fn conclude(&mut self, length: Duration) {
-        self.go_on(length, length);
-        self.world.chapter(Chapter::LoadEnded);
-        finish(&mut self.world);
+        self.ending(length).conclude(&mut self.world);
+        self.ending = Some(Ending::Over);
     }
-}
 
-/// Heals, leaves a bounded time for progress, and has a fresh consumer read everything from the start.
-pub(crate) fn finish(world: &mut World) {
-    let patience = world.observer().judge.settles_within() + GRACE;
-    world.set_patience(patience);
-    world.heal();
-    world.settle();
-    world.read_back();
-    let end = world.now() + READING;
-    while !has_read_everything(world) && world.now() < end {
-        world.run_for(Duration::from_millis(50));
-    }
-    audit_all(world);
-    world.chapter(Chapter::Ended);
-}
-
-/// Reads the disks of all running brokers and hands the judge what is wrong.
-pub(crate) fn audit_all(world: &mut World) {
-    for broker in world.brokers() {
-        if world.is_up(broker) {
-            let findings = audit(world, broker);
-            world.observer_mut().judge.audited(broker, findings);
+    /// The same, but only as long as `goes_on` says so of the world, which it is asked after every step of the load, and
+    /// now and then when that has ended.
+    pub(crate) fn conclude_while(&mut self, length: Duration, mut goes_on: impl FnMut(&World) -> bool) {
+        if !goes_on(&self.world) {
+            return;
+        }
+        if self.ending.is_none() {
+            self.go_on_while(length, length, &mut goes_on);
+        }
+        while goes_on(&self.world) && !self.ending.as_ref().is_some_and(Ending::is_over) {
+            let mut ending = self.ending(length);
+            let upto = self.world.now() + PIECE;
+            ending.go_on(&mut self.world, upto);
+            self.ending = Some(ending);
         }
     }
-}
 
-/// Whether the readers have come to the high watermark of every partition that is led.
-fn has_read_everything(world: &World) -> bool {
-    let (cast, read) = (world.cast(), &world.observer().read);
-    cast.partitions().iter().all(|partition| {
-        let end = cast.leader(*partition).and_then(|leader| cast.stand(*partition, leader));
-        let end = end.map_or(EndOffset::ZERO, |stand| stand.high_watermark);
-        read.get(partition).copied().unwrap_or_default() >= end
-    })
+    /// Goes on up to `until` after the scenario began, be that before or after the end of the load.
+    pub(crate) fn reach(&mut self, until: Duration, length: Duration) {
+        let begun = self.world.begun().expect("a course has begun");
+        if until <= length {
+            return self.go_on(until, length);
+        }
+        let mut ending = self.ending(length);
+        ending.go_on(&mut self.world, begun + until);
+        self.ending = Some(ending);
+    }
+
+    /// How the run ends, from where it is. The load is carried to its end first.
+    fn ending(&mut self, length: Duration) -> Ending {
+        self.ending.take().unwrap_or_else(|| {
+            self.go_on(length, length);
+            self.world.chapter(Chapter::LoadEnded);
+            Ending::begin(&mut self.world)
+        })
+    }
 }
 
 impl Outcome {
@@ -294,6 +326,7 @@ impl Outcome {
             exercised: witness.judge.exercised(),
             measures: witness.meter.measures().clone(),
             digest: world.digest().to_string(),
+            checkpoints: world.checkpoints().clone(),
             facts: witness.facts,
             steps: world.steps(),
             simulated: world.now().since(sim::fact::Moment::ZERO),
@@ -312,6 +345,7 @@ impl Outcome {
             exercised: Vec::new(),
             measures: Measures::default(),
             digest: String::new(),
+            checkpoints: Checkpoints::new(),
             facts: 0,
             steps: 0,
             simulated: Duration::ZERO,

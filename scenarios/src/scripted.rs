@@ -14,10 +14,11 @@ use sim::cluster::Cluster;
 use sim::fact::Fact;
 
 use crate::World;
+use crate::ending::Ending;
 use crate::failure::Telling;
 use crate::guarantee::Guarantee;
 use crate::judge::Violation;
-use crate::run::{Outcome, Witness, finish, promised};
+use crate::run::{Outcome, Witness, promised};
 use crate::story::story;
 
 /// How many seeds a script is run over, unless the environment says otherwise.
@@ -72,7 +73,7 @@ pub fn tell(cluster: &Cluster, seed: u64, script: &(impl Fn(&mut World) + Sync))
         let booted = world.boot();
         if booted.is_ok() {
             script(&mut world);
-            finish(&mut world);
+            Ending::begin(&mut world).conclude(&mut world);
         }
         Outcome::of(&world, true, booted.err().map(|error| error.to_string()))
     });

@@ -5,6 +5,7 @@
 //! knows no world.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use model::event::{Event, Value};
 use model::metadata::{MetadataRecord, PartitionChange};
@@ -36,6 +37,50 @@ pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
     let mut lines: Vec<String> = chosen.into_iter().map(|at| sim::story::line(&told[at])).collect();
     lines.push(format!("{}        ← {}", sim::story::line(last), violation.kind));
     lines
+}
+
+/// Of the facts with these numbers the `most` that matter most: to this violation, or where none of them does, and without a
+/// violation, to any reader. A line each, in order.
+#[must_use]
+pub fn between(
+    trace: &[Fact],
+    violation: Option<&Violation>,
+    numbers: RangeInclusive<u64>,
+    most: usize,
+) -> Vec<String> {
+    let stretch: Vec<&Fact> = trace.iter().filter(|fact| numbers.contains(&fact.number)).collect();
+    let told =
+        violation.map_or(trace, |violation| &trace[..trace.partition_point(|fact| fact.number <= violation.fact)]);
+    let subject = violation.and(told.last()).map(|last| Subject::of(told, last));
+    let weigh = |fact: &Fact| subject.as_ref().and_then(|subject| subject.weigh(fact));
+    let mut ranked: Vec<(Option<Weight>, usize)> = stretch
+        .iter()
+        .enumerate()
+        .map(|(at, fact)| (weigh(fact), at))
+        .filter(|(weight, _)| weight.is_some_and(|weight| weight > Weight::Background))
+        .collect();
+    if ranked.is_empty() {
+        ranked = (0..stretch.len()).filter(|at| sim::story::matters(stretch[*at])).map(|at| (None, at)).collect();
+    }
+    ranked.sort_by_key(|&ranked| std::cmp::Reverse(ranked));
+    ranked.truncate(most);
+    let mut chosen: Vec<usize> = ranked.into_iter().map(|(_, at)| at).collect();
+    chosen.sort_unstable();
+    chosen.into_iter().map(|at| sim::story::line(stretch[at])).collect()
+}
+
+/// The numbers of the facts at which this violation may have been decided: faults, deaths, returns, leaders, cuts. Without a
+/// violation, of all that a reader would be told.
+#[must_use]
+pub fn turns(trace: &[Fact], violation: Option<&Violation>) -> Vec<u64> {
+    let told =
+        violation.map_or(trace, |violation| &trace[..trace.partition_point(|fact| fact.number <= violation.fact)]);
+    let subject = violation.and(told.last()).map(|last| Subject::of(told, last));
+    let matters = |fact: &&Fact| match &subject {
+        Some(subject) => subject.weigh(fact).is_some_and(|weight| weight > Weight::Background),
+        None => sim::story::matters(fact),
+    };
+    told.iter().filter(matters).map(|fact| fact.number).collect()
 }
 
 /// How much a fact matters.

@@ -51,7 +51,7 @@ pub enum Target {
     Everyone,
 }
 
-/// One misfortune, or its end.
+/// One misfortune, or its end. New variants go to the end: the digest counts on their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     // ---- processes and hosts ----
@@ -122,18 +122,6 @@ pub enum Fault {
         /// And by up to this much, drawn for each.
         jitter: Duration,
     },
-    /// What belongs to one conversation takes longer, one way: late metadata, or a late answer to AlterPartition, while all else arrives
-    /// in time.
-    Lag {
-        /// Of this conversation.
-        channel: Channel,
-        /// From any of these.
-        from: Vec<Target>,
-        /// To any of these.
-        to: Vec<Target>,
-        /// Each message by this much.
-        extra: Duration,
-    },
     /// The link carries only so much, one way.
     Slow {
         /// From any of these.
@@ -195,6 +183,18 @@ pub enum Fault {
         how: Stopping,
         /// How long after that the process is started again.
         back: Duration,
+    },
+    /// What belongs to one conversation takes longer, one way: late metadata, or a late answer to AlterPartition, while all else arrives
+    /// in time.
+    Lag {
+        /// Of this conversation.
+        channel: Channel,
+        /// From any of these.
+        from: Vec<Target>,
+        /// To any of these.
+        to: Vec<Target>,
+        /// Each message by this much.
+        extra: Duration,
     },
 }
 

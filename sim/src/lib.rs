@@ -13,6 +13,7 @@ compile_error!(
 );
 
 pub mod cast;
+pub mod checkpoints;
 pub mod clock;
 pub mod cluster;
 pub mod dice;
@@ -28,6 +29,7 @@ pub mod trace;
 pub mod world;
 
 pub use cast::Cast;
+pub use checkpoints::Checkpoints;
 pub use cluster::{Cluster, Topic};
 pub use dice::Dice;
 pub use fact::{Chapter, Ending, Fact, Moment, What};

@@ -154,17 +154,20 @@ pub fn write_lines<'a>(facts: impl IntoIterator<Item = &'a Fact>, mut to: impl W
 /// # Errors
 /// If the reading fails or a line is no fact.
 pub fn read_lines(from: impl BufRead) -> Result<Vec<Fact>, TraceError> {
-    let mut facts = Vec::new();
-    for (index, line) in from.lines().enumerate() {
+    lines(from).collect()
+}
+
+/// The same fact by fact, for those who do not need all of them at once.
+pub fn lines(from: impl BufRead) -> impl Iterator<Item = Result<Fact, TraceError>> {
+    from.lines().enumerate().filter_map(|(index, line)| {
         let number = index + 1;
-        let line = line.map_err(|source| TraceError::Io { line: number, source })?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let fact = serde_json::from_str(&line).map_err(|source| TraceError::Malformed { line: number, source })?;
-        facts.push(fact);
-    }
-    Ok(facts)
+        let line = match line {
+            Ok(line) if line.trim().is_empty() => return None,
+            Ok(line) => line,
+            Err(source) => return Some(Err(TraceError::Io { line: number, source })),
+        };
+        Some(serde_json::from_str(&line).map_err(|source| TraceError::Malformed { line: number, source }))
+    })
 }
 
 /// Where two traces part.

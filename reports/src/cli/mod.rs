@@ -5,12 +5,14 @@
 
 mod bugs;
 mod campaign;
+mod diff;
 mod matrix;
 mod points;
 mod replay;
 mod states;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,12 +25,16 @@ use scenarios::catalogue::{self, Scenario};
 
 use self::bugs::BugsArguments;
 use self::campaign::RunArguments;
+use self::diff::DiffArguments;
+pub(crate) use self::diff::{Diff, Side, Source};
 use self::matrix::MatrixArguments;
 pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
 use self::replay::ReplayArguments;
 pub(crate) use self::replay::{Replay, Replayed, TraceForm};
 use self::states::StatesArguments;
+pub(crate) use self::why::Why;
+use self::why::WhyArguments;
 use crate::campaign::Order;
 use crate::crash_points;
 use crate::crash_states::Chosen;
@@ -49,6 +55,10 @@ pub(crate) enum Wish {
     Bugs(Box<crate::bugs::Order>, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
+    /// Compare two runs.
+    Diff(Box<Diff>),
+    /// Explain a failing run by its chances.
+    Why(Why),
     /// Say which scenarios there are.
     List,
     /// Measure.
@@ -89,6 +99,11 @@ enum Command {
     Matrix(MatrixArguments),
     /// Hunt the known bugs from fresh seeds and say how long each takes to find: the scoreboard of the museum.
     Bugs(BugsArguments),
+    /// Say when a failing run was bound to fail, and which faults it took: roll its dice again from one instant after another.
+    Why(WhyArguments),
+    /// Say in which fact two runs differ first: two seeds, two protocols, or a run and a trace that another build wrote. Ends
+    /// with 0 if they are equal and with 1 if they differ.
+    Diff(DiffArguments),
     /// Say which scenarios there are.
     List,
     /// Measure how fast it is, within a minute.
@@ -114,6 +129,8 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
         Some(Command::Bugs(arguments)) => bugs::bugs(arguments),
+        Some(Command::Diff(arguments)) => diff::diff(arguments),
+        Some(Command::Why(arguments)) => why::why(arguments),
         Some(Command::List) => Ok(Wish::List),
         Some(Command::Bench) => Ok(Wish::Bench),
     }

@@ -56,13 +56,22 @@ pub(super) struct ReplayArguments {
 }
 
 pub(super) fn replay(arguments: ReplayArguments) -> Result<Wish, Refusal> {
-    let what = match (arguments.file, arguments.scenario, arguments.seed) {
-        (Some(file), ..) => Replayed::File(file),
+    let what = replayed(arguments.file, arguments.scenario, arguments.seed)?;
+    Ok(Wish::Replay(Replay { what, trace: arguments.trace, timeline: arguments.timeline }))
+}
+
+/// Which run is meant by a file, or by a scenario and a seed.
+pub(super) fn replayed(
+    file: Option<PathBuf>,
+    scenario: Option<String>,
+    number: Option<String>,
+) -> Result<Replayed, Refusal> {
+    match (file, scenario, number) {
+        (Some(file), ..) => Ok(Replayed::File(file)),
         (None, Some(scenario), Some(text)) => {
             let seed = seed(&text)?;
-            Replayed::Seed(scenario_named(&scenario)?, seed)
+            Ok(Replayed::Seed(scenario_named(&scenario)?, seed))
         }
-        _ => return Err(usage("error: name a file, or a scenario with --scenario and its seed with --seed")),
-    };
-    Ok(Wish::Replay(Replay { what, trace: arguments.trace, timeline: arguments.timeline }))
+        _ => Err(usage("error: name a file, or a scenario with --scenario and its seed with --seed")),
+    }
 }

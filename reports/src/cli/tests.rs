@@ -71,6 +71,17 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_can() {
         ("replay --scenario crash --seed 3", "did you mean `crashes`?"),
         ("replay f.json --seed 3", "cannot be used with"),
         ("replay f.json --trace loud", "text"),
+        ("why", "FILE"),
+        ("why f.json --samples 0", "from 1 to"),
+        ("why f.json --samples few", "from 1 to"),
+        ("why f.json --jobs 0", "from 1 to 1024"),
+        ("why --scenario canary", "--seed"),
+        ("diff canary:1", "<B>"),
+        ("diff canary:1 canry:1", "did you mean `canary`?"),
+        ("diff canary:1 canary:-1", "not a seed"),
+        ("diff canary:1 canary", "SCENARIO:SEED"),
+        ("diff canary:1 canary:1 --protocol-a LATESTS", "LATEST, KAFKA_4_1"),
+        ("diff canary:1 canary:1 --protocol-b KIP-966", "may be each of"),
         ("crash-points refrence", "did you mean `reference`?"),
         ("crash-points --points 0", "from 1 to"),
         ("crash-points --points many", "from 1 to"),
@@ -101,6 +112,23 @@ fn a_property_file_that_is_not_there_is_bad_input() {
     let refusal = refused("run --config nowhere/server.properties");
     assert_eq!(refusal.exit, Exit::BadInput);
     assert!(refusal.text.contains("nowhere/server.properties"), "{}", refusal.text);
+}
+
+#[test]
+fn a_protocol_is_meant_by_its_name_or_by_a_known_bug() {
+    let spoken = |name: &str| {
+        let line = ["highwater", "diff", "canary:1", "reference:7", "--protocol-a", name];
+        match wish(line.into_iter().map(Into::into)) {
+            Ok(Wish::Diff(diff)) => diff.a.protocol.map(|(_, protocol)| protocol),
+            other => panic!("{other:?}"),
+        }
+    };
+    use model::protocol::Protocol;
+    assert_eq!(spoken("kafka_0_10"), Some(Protocol::KAFKA_0_10));
+    assert_eq!(spoken("KAFKA-1211"), Some(Protocol::KAFKA_0_10));
+    assert_eq!(spoken("b01"), Some(Protocol::KAFKA_0_10));
+    let named = spoken("whoever is alive is elected");
+    assert!(named.is_some() && named == spoken("P17") && named != Some(Protocol::LATEST));
 }
 
 #[test]

@@ -99,6 +99,11 @@ impl SimDisk {
         }
     }
 
+    /// From now on these dice are drawn from.
+    pub fn reroll(&mut self, dice: Dice) {
+        self.dice = dice;
+    }
+
     /// How many calls there were, in all lives.
     #[must_use]
     pub fn calls(&self) -> u64 {

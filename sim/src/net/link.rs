@@ -97,6 +97,12 @@ impl Wire {
         }
     }
 
+    /// From the next message on these dice are drawn from. What has been sent keeps its number.
+    pub(super) fn reroll(&mut self, dice: Dice, name: &impl std::hash::Hash) {
+        let Self { messages, controls, stalls, .. } = *self;
+        *self = Self { messages, controls, stalls, ..Self::new(dice, name) };
+    }
+
     /// What the next message draws its latency and its jitter from.
     pub(super) fn message(&mut self) -> (Draw, Draw) {
         self.messages += 1;

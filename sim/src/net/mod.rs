@@ -96,6 +96,26 @@ fn channel_index(channel: Channel) -> usize {
     }
 }
 
+/// Channels by their [`channel_index`].
+const BY_INDEX: [Channel; CHANNELS] = [
+    Channel::Client,
+    Channel::ReplicaFetch,
+    Channel::Metadata,
+    Channel::Lifecycle,
+    Channel::AlterPartition,
+    Channel::Quorum,
+    Channel::ZooKeeper,
+    Channel::Control,
+];
+
+/// What the wire in this place is called: client, server, channel, and whether it leads to the client.
+fn wire_name(nodes: &[Node], index: usize) -> ((Node, Node, Channel), bool) {
+    let (of_connection, to_client) = (index / 2, index % 2 == 1);
+    let (pair, channel) = (of_connection / CHANNELS, of_connection % CHANNELS);
+    let (client, server) = (pair / nodes.len(), pair % nodes.len());
+    ((nodes[client], nodes[server], BY_INDEX[channel]), to_client)
+}
+
 fn slot_of(id: ConnectionId) -> usize {
     (id.0 & ((1 << SLOT_BITS) - 1)) as usize
 }
@@ -116,6 +136,16 @@ impl Network {
             free: Vec::new(),
             opened: 0,
             nodes,
+        }
+    }
+
+    /// From now on these dice are drawn from; what is on its way arrives when it would have.
+    pub(crate) fn reroll(&mut self, dice: Dice) {
+        self.dice = dice;
+        for (index, wire) in self.wires.iter_mut().enumerate() {
+            if let Some(wire) = wire {
+                wire.reroll(dice, &wire_name(&self.nodes, index));
+            }
         }
     }
 
@@ -288,10 +318,9 @@ impl Network {
         let (source, goal) = (connection.host(to.other()), connection.host(to));
         let index =
             ((connection.client * count + connection.server) * CHANNELS + channel_index(connection.channel)) * 2;
-        let wire = self.wires[index + usize::from(to == Side::Client)].get_or_insert_with(|| {
-            let name = (self.nodes[connection.client], self.nodes[connection.server], connection.channel);
-            Box::new(Wire::new(self.dice, &(name, to == Side::Client)))
-        });
+        let index = index + usize::from(to == Side::Client);
+        let wire =
+            self.wires[index].get_or_insert_with(|| Box::new(Wire::new(self.dice, &wire_name(&self.nodes, index))));
         let (size, (latency, jitter)) = match &packet {
             Packet::Data(envelope) => (envelope.body.size(), wire.message()),
             _ => (64, wire.control()),

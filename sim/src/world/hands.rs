@@ -12,7 +12,7 @@ use model::wire::Channel;
 
 use super::boot::Reasons;
 use super::{Observer, World};
-use crate::fact::Chapter;
+use crate::fact::{Chapter, Moment};
 use crate::fault::{Fault, Target};
 
 /// What became of records that were produced.
@@ -24,6 +24,14 @@ pub struct Decided {
     pub failed: Vec<Value>,
     /// Neither, when patience ran out.
     pub undecided: Vec<Value>,
+}
+
+/// A wait for quiet that is under way.
+#[derive(Clone, Debug)]
+pub struct Settling {
+    end: Moment,
+    /// Since when all has been quiet.
+    since: Option<Moment>,
 }
 
 /// What was still to be done when patience ran out.
@@ -235,20 +243,32 @@ impl<O: Observer> World<O> {
 
     /// Like [`World::quiet`], but heals nothing.
     pub fn settle(&mut self) -> bool {
-        let end = self.now + self.patience;
-        let mut since = None;
-        while self.now < end {
-            if self.is_settled() {
-                let begun = *since.get_or_insert(self.now);
-                if self.now.since(begun) >= REST {
-                    return true;
-                }
-            } else {
-                since = None;
+        let mut settling = self.begin_to_settle();
+        loop {
+            match self.has_settled(&mut settling) {
+                Some(settled) => return settled,
+                None => self.run_for(Duration::from_millis(50)),
             }
-            self.run_for(Duration::from_millis(50));
         }
-        false
+    }
+
+    /// A wait for quiet that begins now, for those who let the world go on themselves and look every now and then.
+    #[must_use]
+    pub fn begin_to_settle(&self) -> Settling {
+        Settling { end: self.now + self.patience, since: None }
+    }
+
+    /// Looks whether the wait is over: whether the cluster came to rest, or did not while patience lasted.
+    pub fn has_settled(&self, settling: &mut Settling) -> Option<bool> {
+        if self.now >= settling.end {
+            return Some(false);
+        }
+        if !self.is_settled() {
+            settling.since = None;
+            return None;
+        }
+        let begun = *settling.since.get_or_insert(self.now);
+        (self.now.since(begun) >= REST).then_some(true)
     }
 
     /// What is still to be done before the cluster is quiet, in words; empty if nothing is.

@@ -105,6 +105,16 @@ fn lane(task: &Task) -> usize {
     }
 }
 
+/// What the time that a host's steps take is drawn from.
+fn cpu(dice: Dice, node: Node) -> Meaning {
+    dice.of("cpu").and(&node)
+}
+
+/// What it is drawn from how long a task waits.
+fn delay(dice: Dice, node: Node, lane: usize) -> Meaning {
+    dice.of("later").and(&(node, lane))
+}
+
 const KINDS: usize = LANES + 6;
 
 /// Which kind of input it is.
@@ -146,13 +156,18 @@ impl Host {
             disks: 0,
             power_offs: 0,
             steps: 0,
-            cpu: dice.of("cpu").and(&node),
+            cpu: cpu(dice, node),
             taken: [0; KINDS],
-            lanes: std::array::from_fn(|lane| Lane {
-                delay: dice.of("later").and(&(node, lane)),
-                tasks: 0,
-                last: Moment::ZERO,
-            }),
+            lanes: std::array::from_fn(|lane| Lane { delay: delay(dice, node, lane), tasks: 0, last: Moment::ZERO }),
+        }
+    }
+
+    /// From now on these dice are drawn from. A process that runs keeps the chance that it was started with.
+    pub(super) fn reroll(&mut self, dice: Dice) {
+        self.disk.reroll(dice);
+        self.cpu = cpu(dice, self.node);
+        for (lane, own) in self.lanes.iter_mut().enumerate() {
+            own.delay = delay(dice, self.node, lane);
         }
     }
 

@@ -29,12 +29,13 @@ use model::names::Node;
 use ambush::Ambushes;
 pub use boot::BootFailure;
 pub use calls::DiskCall;
-pub use hands::{Decided, Unsettled};
+pub use hands::{Decided, Settling, Unsettled};
 use hosts::Host;
 pub(crate) use queue::Queue;
 use record::Record;
 
 use crate::cast::Cast;
+use crate::checkpoints::Checkpoints;
 use crate::cluster::Cluster;
 use crate::dice::Dice;
 use crate::fact::{Chapter, Fact, Moment, What};
@@ -240,6 +241,19 @@ impl<O: Observer> World<O> {
         self.dice
     }
 
+    /// From now on chance is that of another seed: what has happened stays, what is on its way arrives as it would have,
+    /// what was armed strikes, and everything that is drawn later is drawn anew. With the seed that it has, nothing changes.
+    ///
+    /// The one thing that stays as it was is the [`Chance`](model::machine::Chance) of processes that run: a machine keeps
+    /// what it was started with, as it keeps the names that it drew from it. The next process of its host has another.
+    pub fn reroll(&mut self, seed: u64) {
+        self.dice = Dice::new(seed);
+        self.network.reroll(self.dice);
+        for host in &mut self.hosts {
+            host.reroll(self.dice);
+        }
+    }
+
     /// How many steps the machines of all hosts have made.
     #[must_use]
     pub fn steps(&self) -> u64 {
@@ -250,6 +264,12 @@ impl<O: Observer> World<O> {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.record.digest.value()
+    }
+
+    /// The names of what had happened at some moments on the way.
+    #[must_use]
+    pub fn checkpoints(&self) -> &Checkpoints {
+        &self.record.checkpoints
     }
 
     /// Who plays which part, as the facts so far say.

@@ -4,6 +4,7 @@ use model::names::Node;
 
 use super::Observer;
 use crate::cast::{Cast, Turn};
+use crate::checkpoints::Checkpoints;
 use crate::fact::{Fact, Moment, What};
 use crate::trace::RollingDigest;
 
@@ -11,6 +12,7 @@ use crate::trace::RollingDigest;
 #[derive(Clone, Debug)]
 pub(super) struct Record<O> {
     pub(super) digest: RollingDigest,
+    pub(super) checkpoints: Checkpoints,
     pub(super) cast: Cast,
     pub(super) observer: O,
     number: u64,
@@ -25,6 +27,7 @@ impl<O: Observer> Record<O> {
     pub(super) fn new(observer: O) -> Self {
         Self {
             digest: RollingDigest::new(),
+            checkpoints: Checkpoints::new(),
             cast: Cast::default(),
             observer,
             number: 0,
@@ -49,6 +52,7 @@ impl<O: Observer> Record<O> {
         self.number += 1;
         let fact = self.facts.last().expect("one was pushed a moment ago");
         self.digest.add(fact);
+        self.checkpoints.passed(self.number, || self.digest.value());
         let turn = self.cast.see(fact);
         self.observer.see(fact);
         (turn, fact)

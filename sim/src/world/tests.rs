@@ -150,6 +150,58 @@ fn a_forked_world_goes_on_exactly_as_the_original() {
     assert_eq!(one.trace(), other.trace());
 }
 
+/// Probes that draw from everything there is: wires, processors, tasks, disks, power cuts and the chance of a process.
+fn everything_drawn(seed: u64) -> World {
+    let server = Probe { writes: true, named: true, ..Probe::new(B2, None) };
+    let mut world = world(seed, Weather::FAIR, vec![Probe { named: true, ..Probe::new(B1, Some(B2)) }, server]);
+    let cut = Strike::at(Duration::from_millis(300), Fault::PowerOff(B2.into()));
+    world.arm(vec![cut, Strike::at(Duration::from_millis(700), Fault::Restart(B2.into()))]);
+    world
+}
+
+#[test]
+fn a_rerolled_fork_has_the_same_past_and_the_same_faults_and_another_future() {
+    let mut original = everything_drawn(1);
+    original.run_for(Duration::from_millis(200));
+    let past = original.trace().to_vec();
+    let mut forks: Vec<World> = (1..4)
+        .map(|seed| {
+            let mut fork = original.clone();
+            fork.reroll(seed);
+            fork
+        })
+        .collect();
+    for world in forks.iter_mut().chain([&mut original]) {
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(world.trace()[..past.len()], past);
+        let struck = world.trace().iter().filter(|fact| matches!(fact.what, What::Struck(_)));
+        assert_eq!(struck.map(|fact| fact.at.0).collect::<Vec<_>>(), [300_000_000, 700_000_000]);
+    }
+    assert_eq!(forks[0].digest(), original.digest(), "its own seed");
+    assert_ne!(forks[1].digest(), original.digest());
+    assert_ne!(forks[1].digest(), forks[2].digest());
+}
+
+/// Whoever forgets one place that holds dice is found here: at the very beginning, before anything is drawn, a world that
+/// was rerolled must be the world of that seed.
+#[test]
+fn nothing_of_the_old_seed_is_left_in_what_is_drawn_later() {
+    let later = |mut world: World| {
+        let past = world.trace().len();
+        world.run_for(Duration::from_secs(1));
+        let named = |fact: &Fact| matches!(fact.event(), Some(Event::Registered { .. }));
+        world.trace()[past..].iter().filter(|fact| !named(fact)).cloned().collect::<Vec<_>>()
+    };
+    let mut rerolled = everything_drawn(1);
+    rerolled.reroll(2);
+    let (born, rerolled) = (later(everything_drawn(2)), later(rerolled));
+    let life = |facts: &[Fact]| facts.iter().filter(|fact| fact.what == What::Started { life: 2 }).count();
+    assert_eq!((life(&born), life(&rerolled)), (1, 1));
+    let second =
+        |facts: &[Fact]| facts.iter().map(|fact| fact.at).skip_while(|at| at.0 < 800_000_000).collect::<Vec<_>>();
+    assert_eq!(second(&born), second(&rerolled));
+}
+
 #[test]
 fn the_digest_of_the_kept_trace_is_the_digest_of_the_run() {
     let mut world = pair(1);
