@@ -383,6 +383,10 @@ impl Judge {
                 epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
                 shared.partitions[place].replica(broker).follow();
             }
+            Event::Removed { partition } => {
+                let place = shared.place(*partition);
+                shared.partitions[place].removed(broker);
+            }
             Event::IsrKnown { partition, epoch, partition_epoch, committed, required, pending } => {
                 let place = shared.place(*partition);
                 epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);

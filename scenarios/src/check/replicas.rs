@@ -338,6 +338,7 @@ impl Replicas {
                 if let Some(registration) = view.registration.as_mut() {
                     registration.merge(change);
                 }
+                view.look_whether_all_came();
                 if let (Some(before), Some(replicas)) = (&turn.before, &change.replicas) {
                     let gone = before.replicas.iter().filter(|replica| !replicas.contains(replica));
                     gone.for_each(|&broker| view.let_go(broker));
@@ -354,6 +355,13 @@ impl Replicas {
                     let electorate = electorate(before, change, by_last_known);
                     self.partitions[place].elected(leader, &electorate, by_last_known);
                 }
+            }
+            MetadataRecord::Assignment { partition, replicas, adding, removing } => {
+                let place = self.place(*partition);
+                turn.partition = Some(place);
+                let view = &mut self.partitions[place];
+                turn.before.clone_from(&view.registration);
+                view.assign(replicas, adding, removing);
             }
             MetadataRecord::RemoveTopic { id } => self.remove(*id),
             MetadataRecord::Config { resource, name, value } => self.configure(*resource, name, value.as_deref()),
@@ -431,6 +439,37 @@ impl PartitionView {
         replica.wound(EndOffset::ZERO, false);
         replica.left.wiped = true;
         replica.distrusted = !leads_on;
+    }
+
+    /// ZooKeeper mode: other replicas, in a transaction of their own.
+    fn assign(&mut self, replicas: &[BrokerId], adding: &[BrokerId], removing: &[BrokerId]) {
+        let Some(registration) = self.registration.as_mut() else { return };
+        let before = std::mem::take(&mut registration.replicas);
+        let is_another = registration.adding != adding || registration.removing != removing;
+        registration.assign(replicas, adding, removing);
+        if is_another && !(adding.is_empty() && removing.is_empty()) {
+            self.all_came = false;
+        }
+        let gone = before.into_iter().filter(|replica| !replicas.contains(replica));
+        gone.for_each(|broker| self.let_go(broker));
+        self.look_whether_all_came();
+    }
+
+    /// ZooKeeper mode: who goes deletes what it has before it is a replica no more, once it is not in sync (KIP-455).
+    pub(crate) fn removed(&mut self, broker: BrokerId) {
+        let goes = |registration: &PartitionRegistration| {
+            registration.removing.contains(&broker) && !registration.isr.contains(&broker)
+        };
+        if self.registration.as_ref().is_some_and(goes) {
+            self.let_go(broker);
+        }
+    }
+
+    /// Whether all replicas that a reassignment wants are in sync, now or before since it began.
+    fn look_whether_all_came(&mut self) {
+        let Some(registration) = &self.registration else { return };
+        let wanted = registration.replicas.iter().filter(|replica| !registration.removing.contains(replica));
+        self.all_came |= wanted.clone().all(|replica| registration.isr.contains(replica));
     }
 
     /// ZooKeeper mode: whatever a controller writes begins another epoch (C65). If the leader is the same, nobody was elected.

@@ -53,11 +53,8 @@ impl Replicas {
             ConfigResource::Topic(id) => {
                 let topic = self.topic(id);
                 let config = &mut self.topics[topic].config;
-                let others = config.entries().into_iter().filter(|(known, _)| *known != name);
-                let mut pairs: Vec<(String, String)> = others.map(|(known, value)| (known.to_owned(), value)).collect();
-                pairs.extend(value.map(|value| (name.to_owned(), value.to_owned())));
                 // The controller has refused what cannot be, and nothing changes then.
-                if let Ok(changed) = TopicConfig::from_pairs(&pairs) {
+                if let Ok(changed) = config.with_property(name, value) {
                     *config = changed;
                 }
                 topic..topic + 1

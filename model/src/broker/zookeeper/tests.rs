@@ -16,6 +16,7 @@ use crate::wire::{
     NewTopic, Request, Response, Sender, Told,
 };
 use crate::zookeeper::Ensemble;
+use crate::zookeeper::assignment::Assignment;
 
 const CLIENT: Node = Node::Client(ClientId(1));
 const SECOND: Duration = Duration::from_secs(1);
@@ -222,7 +223,7 @@ fn the_next_controller_has_a_higher_epoch_and_the_one_before_is_not_obeyed() {
     let replica = broker.replicas().next().expect("it has replicas");
     let (partition, known) = (replica.partition, replica.leader_epoch.expect("told"));
     let state = crate::zookeeper::znodes::StateNode { controller_epoch: 1, leader: 2, leader_epoch: 9, isr: vec![2] }
-        .registration(partition, vec![BrokerId(1), BrokerId(2), BrokerId(3)], 9);
+        .registration(partition, Assignment { replicas: (1..=3).map(BrokerId).collect(), ..Assignment::default() }, 9);
     let own = *bench.epochs(BrokerId(2)).last().expect("registered");
     let mut tell = |epoch: i32, to: BrokerEpoch, leader_epoch: LeaderEpoch| {
         let sender = Sender { controller: BrokerId(1), epoch: ControllerEpoch(epoch), to };
