@@ -141,7 +141,7 @@ pub(crate) fn elect_preferred_leaders(w: &mut World) {
         let leader = w.leader();
         w.crash(leader);
         w.send(10);
-        w.until_in_world(|w| w.leader() != leader);
+        w.until_in_world(|w| w.leader_of(0).is_some_and(|now| now != leader));
         w.restart(leader);
         for _ in 0..4 {
             let topic = topic(w);

@@ -10,7 +10,7 @@ use super::elections::Strategy;
 use super::jobs::{Alteration, Job, Written, administered};
 use super::reign::{Moved, Reign};
 use super::{Answers, Hands, Question};
-use crate::config::TopicConfig;
+use crate::config::{BrokerConfig, TopicConfig};
 use crate::controller::{Refusal, grow_topic, judge_property};
 use crate::names::{BrokerId, Partition, TopicId};
 use crate::wire::{AdminRequest, AlteredResource, Answer, Call, CreateMode, ErrorCode, Operation, ReplyTo, ZooKeeperError};
@@ -28,7 +28,8 @@ impl Reign {
         request: AdminRequest,
         hands: &mut Hands<'_, T>,
     ) {
-        match self.judge(reply, request, hands) {
+        match self.judge(reply, request, hands.config) {
+            Ok(jobs) if jobs.is_empty() => hands.answer(reply, administered(ErrorCode::None, String::new())),
             Ok(jobs) => self.jobs.extend(jobs),
             Err((error, message)) => hands.answer(reply, administered(error, message)),
         }
@@ -46,16 +47,10 @@ impl Reign {
     }
 
     /// What is to be done, in order; nothing if it is so already.
-    fn judge<T>(&self, reply: ReplyTo, request: AdminRequest, hands: &mut Hands<'_, T>) -> Result<Vec<Job>, Refusal>
-    where
-        T: Clone + From<Question>,
-    {
+    fn judge(&self, reply: ReplyTo, request: AdminRequest, config: &BrokerConfig) -> Result<Vec<Job>, Refusal> {
         Ok(match request {
+            AdminRequest::DeleteTopic { name } if self.context.is_going(&name) => Vec::new(),
             AdminRequest::DeleteTopic { name } => {
-                if self.context.is_going(&name) {
-                    hands.answer(reply, administered(ErrorCode::None, String::new()));
-                    return Ok(Vec::new());
-                }
                 self.topic(&name)?;
                 vec![Job::Doom(reply, name)]
             }
@@ -63,7 +58,7 @@ impl Reign {
             AdminRequest::AlterPartitionReassignments { topic, partition, replicas } => {
                 let partition = Partition { topic: self.topic(&topic)?, index: partition };
                 self.known(partition)?;
-                vec![self.plan_reassignment(reply, partition, replicas.as_deref())?]
+                self.plan_reassignment(reply, partition, replicas.as_deref())?.into_iter().collect()
             }
             AdminRequest::ElectLeaders { topic, partition, unclean } => {
                 self.refuse_going(&topic)?;
@@ -74,7 +69,7 @@ impl Reign {
                 if let AlteredResource::Topic(topic) = &resource {
                     self.topic(topic)?;
                 }
-                judge_property(&resource, &name, value.as_deref(), hands.config)?;
+                judge_property(&resource, &name, value.as_deref(), config)?;
                 vec![Job::Configure(reply, Alteration { resource, name, value })]
             }
             AdminRequest::UnregisterBroker { .. } => {

@@ -19,7 +19,7 @@ use crate::zookeeper::assignment::{Assignment, without};
 use crate::zookeeper::znodes::{Content, topic_path};
 
 impl Reign {
-    /// These are to be its replicas; `None` calls off what was asked before.
+    /// These are to be its replicas; `None` calls off what was asked before. Nothing is to be done if it is on the way there.
     ///
     /// # Errors
     /// `UNKNOWN_TOPIC_OR_PARTITION`, `INVALID_REPLICA_ASSIGNMENT` or `NO_REASSIGNMENT_IN_PROGRESS`, with a sentence for people.
@@ -28,7 +28,7 @@ impl Reign {
         reply: ReplyTo,
         partition: Partition,
         target: Option<&[BrokerId]>,
-    ) -> Result<Job, Refusal> {
+    ) -> Result<Option<Job>, Refusal> {
         let before = self.context.assignment(partition);
         let refused = |why: String| Err((ErrorCode::InvalidReplicaAssignment, why));
         let Some(target) = target else {
@@ -37,7 +37,7 @@ impl Reign {
                 return Err((ErrorCode::NoReassignmentInProgress, why));
             }
             let after = before.reassigned_to(&before.origin());
-            return Ok(Job::Assign(reply, partition, after));
+            return Ok(Some(Job::Assign(reply, partition, after)));
         };
         if target.is_empty() {
             return refused(format!("{partition} needs at least 1 replica"));
@@ -49,7 +49,7 @@ impl Reign {
         if let Some(dead) = after.adding.iter().find(|broker| !self.context.live.contains_key(broker)) {
             return refused(format!("{dead} is not alive"));
         }
-        Ok(Job::Assign(reply, partition, after))
+        Ok((after != before).then_some(Job::Assign(reply, partition, after)))
     }
 
     /// After another controller, or another life of one of the brokers: all replicas are told once more, and it is looked
