@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use model::config::Acks;
 use model::event::Event;
+use model::metadata::MetadataRecord;
 use model::names::{BrokerId, ClientId, ControllerId, Node};
 use model::wire::ErrorCode;
 use sim::cluster::Cluster;
@@ -231,6 +232,11 @@ impl Judge {
                 epochs::controller_answered(id, decided.1, *committed, &mut self.verdicts);
             }
             Event::Committed { offset, record } => {
+                if let MetadataRecord::Partition(new) = record
+                    && self.shared.is_in_use(new.partition.topic)
+                {
+                    self.order.grew(new.partition.topic);
+                }
                 let turn = self.shared.commit(*offset, record);
                 epochs::committed(*offset, turn.is_some(), &mut self.verdicts);
                 if let Some(turn) = turn {
@@ -383,7 +389,7 @@ impl Judge {
                 epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
                 shared.partitions[place].replica(broker).follow();
             }
-            Event::Removed { partition } => {
+            Event::Removed { partition } if !shared.promise.has_metadata_log => {
                 let place = shared.place(*partition);
                 shared.partitions[place].removed(broker);
             }

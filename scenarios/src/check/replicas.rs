@@ -455,12 +455,10 @@ impl PartitionView {
         self.look_whether_all_came();
     }
 
-    /// ZooKeeper mode: who goes deletes what it has before it is a replica no more, once it is not in sync (KIP-455).
+    /// ZooKeeper mode: who goes deletes what it has before it is a replica no more (KIP-455); and who was told late may be one
+    /// again by now. In sync it is not.
     pub(crate) fn removed(&mut self, broker: BrokerId) {
-        let goes = |registration: &PartitionRegistration| {
-            registration.removing.contains(&broker) && !registration.isr.contains(&broker)
-        };
-        if self.registration.as_ref().is_some_and(goes) {
+        if !self.isr().contains(&broker) {
             self.let_go(broker);
         }
     }

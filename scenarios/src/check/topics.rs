@@ -39,6 +39,11 @@ impl Replicas {
         topic.is_some_and(|topic| self.reassigned.contains(&(topic.name.clone(), partition.index)))
     }
 
+    /// Whether somebody has led one of its partitions, so that records may be on their way.
+    pub(crate) fn is_in_use(&self, id: TopicId) -> bool {
+        self.partitions.iter().any(|view| view.partition.topic == id && !view.epochs.is_empty())
+    }
+
     /// A topic was deleted: nobody leads its partitions any more, and nobody is held to what they had (R99).
     pub(super) fn remove(&mut self, id: TopicId) {
         for view in self.partitions.iter_mut().filter(|view| view.partition.topic == id) {
