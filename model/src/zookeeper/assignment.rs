@@ -71,7 +71,11 @@ mod tests {
         assert_eq!(moving, Assignment { replicas: ids(&[3, 2, 1]), adding: ids(&[3]), removing: ids(&[1]) });
         let replaced = moving.reassigned_to(&ids(&[4]));
         assert_eq!(replaced, Assignment { replicas: ids(&[4, 2, 1]), adding: ids(&[4]), removing: ids(&[2, 1]) });
-        assert_eq!(moving.reassigned_to(&moving.origin()).replicas, ids(&[2, 1]), "the preferred leader is another one");
+        assert_eq!(
+            moving.reassigned_to(&moving.origin()).replicas,
+            ids(&[2, 1]),
+            "the preferred leader is another one"
+        );
         assert!(!moving.reassigned_to(&moving.origin()).is_moving());
         assert_eq!(moving.completed(), Assignment { replicas: ids(&[3, 2]), ..Assignment::default() });
     }

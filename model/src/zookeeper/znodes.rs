@@ -251,7 +251,8 @@ impl TopicNode {
     /// The replicas of a partition.
     #[must_use]
     pub fn assignment(&self, index: u32) -> Assignment {
-        let of = |list: &BTreeMap<u32, Vec<u32>>| list.get(&index).into_iter().flatten().copied().map(BrokerId).collect();
+        let of =
+            |list: &BTreeMap<u32, Vec<u32>>| list.get(&index).into_iter().flatten().copied().map(BrokerId).collect();
         let (adding, removing) = (of(&self.adding_replicas), of(&self.removing_replicas));
         Assignment { replicas: of(&self.partitions), adding, removing }
     }

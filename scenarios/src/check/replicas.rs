@@ -433,41 +433,12 @@ impl PartitionView {
 
     /// It is no replica any more, and deletes its log once it hears of that (R98). If it leads, it leads on until then, and may
     /// commit what all the others have, who may not have heard of it either (R45): its word counts for so long.
-    fn let_go(&mut self, broker: BrokerId) {
+    pub(super) fn let_go(&mut self, broker: BrokerId) {
         let replica = self.replica(broker);
         let leads_on = replica.leader().is_some() && !replica.distrusted;
         replica.wound(EndOffset::ZERO, false);
         replica.left.wiped = true;
         replica.distrusted = !leads_on;
-    }
-
-    /// ZooKeeper mode: other replicas, in a transaction of their own.
-    fn assign(&mut self, replicas: &[BrokerId], adding: &[BrokerId], removing: &[BrokerId]) {
-        let Some(registration) = self.registration.as_mut() else { return };
-        let before = std::mem::take(&mut registration.replicas);
-        let is_another = registration.adding != adding || registration.removing != removing;
-        registration.assign(replicas, adding, removing);
-        if is_another && !(adding.is_empty() && removing.is_empty()) {
-            self.all_came = false;
-        }
-        let gone = before.into_iter().filter(|replica| !replicas.contains(replica));
-        gone.for_each(|broker| self.let_go(broker));
-        self.look_whether_all_came();
-    }
-
-    /// ZooKeeper mode: who goes deletes what it has before it is a replica no more (KIP-455); and who was told late may be one
-    /// again by now. In sync it is not.
-    pub(crate) fn removed(&mut self, broker: BrokerId) {
-        if !self.isr().contains(&broker) {
-            self.let_go(broker);
-        }
-    }
-
-    /// Whether all replicas that a reassignment wants are in sync, now or before since it began.
-    fn look_whether_all_came(&mut self) {
-        let Some(registration) = &self.registration else { return };
-        let wanted = registration.replicas.iter().filter(|replica| !registration.removing.contains(replica));
-        self.all_came |= wanted.clone().all(|replica| registration.isr.contains(replica));
     }
 
     /// ZooKeeper mode: whatever a controller writes begins another epoch (C65). If the leader is the same, nobody was elected.

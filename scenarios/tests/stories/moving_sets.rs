@@ -355,7 +355,10 @@ fn whoever_dies_at_whichever_step_of_a_move_in_zookeeper_mode_nothing_is_lost() 
     let Struck { expected, committed, struck, broken } = strike_at_each_step(with_zookeeper, &moves);
     assert!(broken.is_empty(), "{} of {struck}:\n{}", broken.len(), broken[..broken.len().min(20)].join("\n"));
     assert_eq!(struck, expected, "each step was struck");
-    assert!(committed >= 4 * moves.len(), "{committed} records: both znodes are written when it begins and when it ends");
+    assert!(
+        committed >= 4 * moves.len(),
+        "{committed} records: both znodes are written when it begins and when it ends"
+    );
 }
 
 /// P11: whoever fetches is in sync, so a move ends while the new replicas have next to nothing.
@@ -363,7 +366,7 @@ fn whoever_dies_at_whichever_step_of_a_move_in_zookeeper_mode_nothing_is_lost() 
 fn whoever_dies_in_a_move_takes_records_along_if_new_replicas_are_let_in_too_early() {
     let planted = Protocol { admission: Admission::Anyone, ..Protocol::LATEST };
     for way in moves().into_iter().filter(|way| way.newcomers().next().is_some()) {
-        let Struck { expected, struck, broken, .. } = 
+        let Struck { expected, struck, broken, .. } =
             strike_at_each_step(|replicas| cluster(5, replicas).protocol(planted), std::slice::from_ref(&way));
         assert_eq!(struck, expected, "each step was struck");
         assert!(!broken.is_empty(), "{way:?}: nothing was broken in {struck} runs");

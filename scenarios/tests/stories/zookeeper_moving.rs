@@ -10,9 +10,7 @@ use scenarios::{World, scenario};
 use sim::fact::Fact;
 
 use crate::operating::committed;
-use crate::reassigning::{
-    ended, gets_more_replicas_and_then_fewer, inside_and_outside, moves_while, reassign,
-};
+use crate::reassigning::{ended, gets_more_replicas_and_then_fewer, inside_and_outside, moves_while, reassign};
 use crate::zookeeper_operating::{controls, five, registers, told};
 
 /// Longer than a session.

@@ -146,10 +146,13 @@ impl Process {
                 Entity::Broker(broker) => {
                     let resource = broker.map_or(ConfigResource::Cluster, ConfigResource::Broker);
                     let properties = match answers.next() {
-                        Some(Ok(Answer::Node { data, .. })) => BrokerConfigNode::decode(data).unwrap_or_default().config,
+                        Some(Ok(Answer::Node { data, .. })) => {
+                            BrokerConfigNode::decode(data).unwrap_or_default().config
+                        }
                         _ => BTreeMap::new(),
                     };
-                    servers |= self.image.configs.insert(resource, properties.clone()).unwrap_or_default() != properties;
+                    servers |=
+                        self.image.configs.insert(resource, properties.clone()).unwrap_or_default() != properties;
                 }
             }
         }

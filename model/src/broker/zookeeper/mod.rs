@@ -272,7 +272,9 @@ impl Process {
     fn settle_controller(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         while let Some(request) = self.zookeeper.as_mut().and_then(|zookeeper| zookeeper.controller.next_own()) {
             let error = match self.obey_controller(request.clone(), step)? {
-                Response::LeaderAndIsr(told) | Response::UpdateMetadata(told) | Response::StopReplica(told) => told.error,
+                Response::LeaderAndIsr(told) | Response::UpdateMetadata(told) | Response::StopReplica(told) => {
+                    told.error
+                }
                 _ => ErrorCode::InvalidRequest,
             };
             self.with_controller(step, |controller, hands| controller.own_told(request, error, hands));

@@ -100,10 +100,8 @@ impl Process {
     /// any more when the topic was. Before topics had ids its records would have been taken for the new topic's; later Kafka
     /// refuses the new one, `INCONSISTENT_TOPIC_ID`, until somebody has tidied up (KIP-516). Here the old one goes.
     fn make_room(&mut self, states: &[PartitionRegistration], step: &mut Step<'_>) -> Result<(), Stop> {
-        let wanted: BTreeSet<(Partition, String)> = states
-            .iter()
-            .filter_map(|state| Some((state.partition, self.image.directory(state.partition)?)))
-            .collect();
+        let wanted: BTreeSet<(Partition, String)> =
+            states.iter().filter_map(|state| Some((state.partition, self.image.directory(state.partition)?))).collect();
         let in_the_way = |replica: &&Replica| {
             let is_another = |(partition, directory): &(Partition, String)| {
                 directory == replica.log.directory() && *partition != replica.partition

@@ -13,7 +13,9 @@ use super::{Answers, Hands, Question};
 use crate::config::{BrokerConfig, TopicConfig};
 use crate::controller::{Refusal, grow_topic, judge_property};
 use crate::names::{BrokerId, Partition, TopicId};
-use crate::wire::{AdminRequest, AlteredResource, Answer, Call, CreateMode, ErrorCode, Operation, ReplyTo, ZooKeeperError};
+use crate::wire::{
+    AdminRequest, AlteredResource, Answer, Call, CreateMode, ErrorCode, Operation, ReplyTo, ZooKeeperError,
+};
 use crate::zookeeper::znodes::{
     BrokerConfigNode, ConfigChangeNode, Content, TopicConfigNode, TopicNode, broker_config_path, config_change_prefix,
     deleted_topic_path, topic_config_path, topic_path,
@@ -103,7 +105,11 @@ impl Reign {
     ) {
         let leader = self.context.state(partition).and_then(|state| state.leader);
         let leads_well = |leader: BrokerId| {
-            if unclean { self.context.is_online(leader) } else { self.context.replicas(partition).first() == Some(&leader) }
+            if unclean {
+                self.context.is_online(leader)
+            } else {
+                self.context.replicas(partition).first() == Some(&leader)
+            }
         };
         let (error, message) = match (leader.is_some_and(leads_well), unclean) {
             (true, _) => (ErrorCode::None, String::new()),

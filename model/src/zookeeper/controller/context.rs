@@ -109,7 +109,8 @@ impl Context {
         let partitions = self.partitions().into_iter().filter(of_topic);
         let replicas = |partition: Partition| self.replicas(partition).into_iter().map(move |id| (partition, id));
         let left = partitions.flat_map(replicas).collect();
-        let written = self.states.keys().filter(|partition| of_topic(partition)).map(|partition| partition.index).collect();
+        let written =
+            self.states.keys().filter(|partition| of_topic(partition)).map(|partition| partition.index).collect();
         self.states.retain(|partition, _| !of_topic(partition));
         if let Some(topic) = self.topics.remove(&id) {
             self.deleting.insert(topic.name, Deletion { id, left, written });

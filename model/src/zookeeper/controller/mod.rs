@@ -8,6 +8,7 @@ mod administering;
 mod brokers;
 mod channels;
 mod context;
+mod deciding;
 mod deleting;
 mod elections;
 mod jobs;

@@ -231,7 +231,9 @@ impl Reign {
         let in_sync: Vec<BrokerId> = now.isr.iter().copied().filter(|member| target.contains(member)).collect();
         let Some(isr) = hands.protocol.moving.ends_with(&target, &in_sync) else { return };
         let now = PartitionRegistration { isr, ..now.clone() };
-        let Some(mut after) = self.circumstances(partition, hands, |by| without_others(&now, &target, by)) else { return };
+        let Some(mut after) = self.circumstances(partition, hands, |by| without_others(&now, &target, by)) else {
+            return;
+        };
         after.assign(&target, &[], &[]);
         self.jobs.push_front(Job::Shrink(Box::new(after)));
     }

@@ -67,7 +67,8 @@ impl Reign {
                 self.alive(alive, protocol);
             }
             Job::Topics => {
-                let is_known = |name: &str| self.context.named(name).is_some() || self.context.deleting.contains_key(name);
+                let is_known =
+                    |name: &str| self.context.named(name).is_some() || self.context.deleting.contains_key(name);
                 let new = names(&answers).filter(|name| !is_known(name)).cloned().collect();
                 self.jobs.push_front(Job::TopicNodes(new));
             }

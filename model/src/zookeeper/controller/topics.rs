@@ -31,7 +31,10 @@ impl Reign {
             let topic = topic_path(name);
             Call::Multi(vec![
                 create(topic_config_path(name), config.encode()),
-                create(topic.clone(), TopicNode { partitions: assignment(id, &records), ..TopicNode::default() }.encode()),
+                create(
+                    topic.clone(),
+                    TopicNode { partitions: assignment(id, &records), ..TopicNode::default() }.encode(),
+                ),
                 create(format!("{topic}/partitions"), Bytes::new()),
             ])
         };
