@@ -377,7 +377,7 @@ impl Judge {
                 logs::led(shared, place, broker, *epoch, verdicts);
                 self.durability.led(shared, at, verdicts);
                 let view = &mut shared.partitions[place];
-                let minimum = view.min_isr();
+                let minimum = (view.min_isr(), view.highest_min_isr());
                 let replica = view.replica(broker);
                 replica.high_watermark = *high_watermark;
                 replica.knows_isr(*epoch, isr, minimum);

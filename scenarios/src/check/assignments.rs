@@ -3,6 +3,7 @@
 //!
 //! A part of the reconstruction that all checks share. It demands nothing.
 
+use model::metadata::PartitionRegistration;
 use model::names::BrokerId;
 
 use super::partition::PartitionView;
@@ -26,6 +27,17 @@ impl PartitionView {
     /// again by now. In sync it is not.
     pub(crate) fn removed(&mut self, broker: BrokerId) {
         if !self.isr().contains(&broker) {
+            self.let_go(broker);
+        }
+    }
+
+    /// Its process is over. If it comes or goes and is not in sync it may have been told that it goes, and died before it said so.
+    pub(super) fn may_have_gone(&mut self, broker: BrokerId) {
+        let on_the_way = |registration: &PartitionRegistration| {
+            let moves = registration.adding.iter().chain(&registration.removing).any(|replica| *replica == broker);
+            moves && !registration.isr.contains(&broker)
+        };
+        if self.registration.as_ref().is_some_and(on_the_way) {
             self.let_go(broker);
         }
     }

@@ -182,7 +182,7 @@ pub(crate) fn known(shared: &mut Replicas, place: usize, known: &Known<'_>, verd
     let view = &mut shared.partitions[place];
     let partition = view.partition;
     let Known { broker, epoch, committed, required, pending } = *known;
-    let minimum = view.min_isr();
+    let minimum = (view.min_isr(), view.highest_min_isr());
     view.replica(broker).knows_isr(epoch, committed, minimum);
     let covers = |set: &[BrokerId]| set.iter().all(|member| required.contains(member));
     verdicts.demand(Guarantee::InSyncSet, covers(committed), "leader-does-not-wait-for-member", || {

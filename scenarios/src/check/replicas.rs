@@ -194,6 +194,9 @@ impl Replicas {
             let uncut = partition.is_uncut(id);
             let led_by_other = partition.leader().is_some_and(|leader| leader != id);
             partition.replica(id).stop(uncut, led_by_other);
+            if !self.promise.has_metadata_log {
+                partition.may_have_gone(id);
+            }
         }
         match how {
             Ending::Exited | Ending::Crashed => {}

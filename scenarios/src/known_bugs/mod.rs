@@ -8,8 +8,9 @@ pub mod stories;
 
 use model::config::Acks;
 use model::protocol::{
-    Acknowledgement, Admission, Bouncing, Candidates, Derived, Election, Flushing, Marker, MinIsr, Muting, Polling,
-    Proposals, Protocol, Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility, Watermark,
+    Acknowledgement, Admission, Bouncing, Cancelling, Candidates, Derived, Election, Flushing, Marker, MinIsr, Muting,
+    Polling, Proposals, Protocol, Replacing, Resending, Returning, Shrinking, Storage, Tail, Truncation, Visibility,
+    Watermark,
 };
 use sim::cluster::Cluster;
 
@@ -350,6 +351,15 @@ pub const ALL: &[KnownBug] = &[
         breaks: Guarantee::Progress,
         seeds: 10,
     },
+    KnownBug {
+        name: "a reassignment is called off, and with it go the only records",
+        source: "ZooKeeper mode, KIP-455",
+        protocol: Protocol { cancelling: Cancelling::Always, ..Protocol::ZOOKEEPER },
+        cluster: four_with_zookeeper,
+        story: a_reassignment_is_called_off_when_only_the_newcomer_is_in_sync,
+        breaks: Guarantee::InSyncSet,
+        seeds: 3,
+    },
 ];
 
 const fn with(storage: Storage) -> Protocol {
@@ -370,6 +380,10 @@ fn four() -> Cluster {
 
 fn three_with_zookeeper() -> Cluster {
     brisk(Cluster::of(3).zookeeper()).min_isr(2)
+}
+
+fn four_with_zookeeper() -> Cluster {
+    brisk(Cluster::of(4).zookeeper()).replication_factor(2).min_isr(1)
 }
 
 fn three_min_isr_2() -> Cluster {

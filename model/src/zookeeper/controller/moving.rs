@@ -172,8 +172,7 @@ impl Reign {
     }
 
     /// The partition was read, and is to have these replicas. Those that were to come and are not wanted any more go at once:
-    /// out of the set and out of the assignment in one transaction. Kafka writes the one after the other, and leaves a
-    /// partition with nobody who has its records if none of those that stay is in sync; here that is refused, as KRaft does.
+    /// out of the set and out of the assignment in one transaction. Kafka writes the one after the other.
     fn assign<T: Clone + From<Question>>(
         &mut self,
         reply: ReplyTo,
@@ -187,6 +186,12 @@ impl Reign {
         if let Some(before) = self.context.state(partition).filter(|_| has_state) {
             state = self.circumstances(partition, hands, |by| {
                 if dropped.is_empty() { Strategy::Refresh.decide(before, by) } else { keep(before, &assignment, by) }
+            });
+            state = state.or_else(|| {
+                let leader_epoch = before.leader_epoch.next();
+                let last: Vec<BrokerId> = before.isr.last().copied().into_iter().collect();
+                let nobody = || PartitionRegistration { leader: None, isr: last, leader_epoch, ..before.clone() };
+                hands.protocol.cancelling.goes_ahead().then(nobody)
             });
             if state.is_none() {
                 let why = format!("none of the replicas that {partition} would be left with is in sync");
