@@ -46,6 +46,13 @@ fn request(draw: &mut Draw, cluster: &Cluster, topics: &[Topic]) -> AdminRequest
         }
         10..12 => AdminRequest::AlterPartitionReassignments { topic: name, partition, replicas: None },
         12..15 => AdminRequest::ElectLeaders { topic: name, partition, unclean: false },
+        15 if topics.len() > 1 => {
+            // Only of one of them, or hardly anything could be demanded any more.
+            let last = topics.last().map_or(name, |last| last.name.clone());
+            let (resource, name) = (AlteredResource::Topic(last), "unclean.leader.election.enable".to_owned());
+            let value = Some(pick(draw, &["true", "false"]).to_owned());
+            AdminRequest::IncrementalAlterConfigs { resource, name, value }
+        }
         15..18 => {
             let resource = if draw.gen_bool(0.7) { AlteredResource::Topic(name) } else { AlteredResource::Cluster };
             let value = Some(pick(draw, &["1", "2", "2", "3"]).to_owned());
