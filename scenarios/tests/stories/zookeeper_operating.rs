@@ -192,7 +192,7 @@ fn a_topic_gets_no_partitions_while_it_is_being_reassigned_and_is_not_deleted() 
         reassign(w, Some(&target));
         assert!(w.until(|fact| told(fact, ErrorCode::None)), "it is on its way");
         let name = topic(w);
-        ask(w, AdminRequest::CreatePartitions { name: name.clone(), partitions: 4 });
+        ask(w, AdminRequest::CreatePartitions { name, partitions: 4 });
         assert!(w.until(|fact| told(fact, ErrorCode::ReassignmentInProgress)));
         delete(w);
         w.run_for(Duration::from_secs(2));
