@@ -48,18 +48,6 @@ pub enum MetadataRecord {
     Partition(PartitionRegistration),
     /// A partition changed (R75, R76).
     PartitionChange(PartitionChange),
-    /// ZooKeeper mode: a partition has other replicas, or others that come and go. They are in another znode than who leads
-    /// and who is in sync, so no epoch rises (C61, KIP-455).
-    Assignment {
-        /// Which.
-        partition: Partition,
-        /// Its replicas.
-        replicas: Vec<BrokerId>,
-        /// Among them, those that come.
-        adding: Vec<BrokerId>,
-        /// Among them, those that go.
-        removing: Vec<BrokerId>,
-    },
     /// A topic was deleted, with its partitions; its name is free at once (R99). In ZooKeeper mode it is free when all replicas
     /// are gone (C74).
     RemoveTopic {
@@ -89,6 +77,18 @@ pub enum MetadataRecord {
     },
     /// Nothing; keeps the high watermark of the metadata log moving (C27).
     NoOp,
+    /// ZooKeeper mode: a partition has other replicas, or others that come and go. They are in another znode than who leads
+    /// and who is in sync, so no epoch rises (C61, KIP-455).
+    Assignment {
+        /// Which.
+        partition: Partition,
+        /// Its replicas.
+        replicas: Vec<BrokerId>,
+        /// Among them, those that come.
+        adding: Vec<BrokerId>,
+        /// Among them, those that go.
+        removing: Vec<BrokerId>,
+    },
 }
 
 /// What of a partition changes: `None` is "as before" (R76). A change raises the partition epoch always, and the leader

@@ -85,8 +85,6 @@ error_codes! {
     PolicyViolation = 44, "POLICY_VIOLATION";
     /// The operation was not attempted because another is pending.
     OperationNotAttempted = 55, "OPERATION_NOT_ATTEMPTED";
-    /// The partitions of the topic are being reassigned.
-    ReassignmentInProgress = 60, "REASSIGNMENT_IN_PROGRESS";
     /// The log directory failed.
     KafkaStorageError = 56, "KAFKA_STORAGE_ERROR";
     /// The leader epoch in the request is older than the broker's.
@@ -129,6 +127,8 @@ error_codes! {
     InvalidVoterKey = 125, "INVALID_VOTER_KEY";
     /// The message is from a controller that was succeeded.
     StaleControllerEpoch = 11, "STALE_CONTROLLER_EPOCH";
+    /// The partitions of the topic are being reassigned.
+    ReassignmentInProgress = 60, "REASSIGNMENT_IN_PROGRESS";
 }
 
 impl ErrorCode {
