@@ -48,7 +48,8 @@ pub enum MetadataRecord {
     Partition(PartitionRegistration),
     /// A partition changed (R75, R76).
     PartitionChange(PartitionChange),
-    /// A topic was deleted, with its partitions; its name is free at once (R99).
+    /// A topic was deleted, with its partitions; its name is free at once (R99). In ZooKeeper mode it is free when all replicas
+    /// are gone (C74).
     RemoveTopic {
         /// Its id.
         id: TopicId,
@@ -76,6 +77,18 @@ pub enum MetadataRecord {
     },
     /// Nothing; keeps the high watermark of the metadata log moving (C27).
     NoOp,
+    /// ZooKeeper mode: a partition has other replicas, or others that come and go. They are in another znode than who leads
+    /// and who is in sync, so no epoch rises (C61, KIP-455).
+    Assignment {
+        /// Which.
+        partition: Partition,
+        /// Its replicas.
+        replicas: Vec<BrokerId>,
+        /// Among them, those that come.
+        adding: Vec<BrokerId>,
+        /// Among them, those that go.
+        removing: Vec<BrokerId>,
+    },
 }
 
 /// What of a partition changes: `None` is "as before" (R76). A change raises the partition epoch always, and the leader
@@ -327,6 +340,11 @@ impl Image {
                     registration.merge(change);
                 }
             }
+            MetadataRecord::Assignment { partition, replicas, adding, removing } => {
+                if let Some(registration) = self.partitions.get_mut(partition) {
+                    registration.assign(replicas, adding, removing);
+                }
+            }
             MetadataRecord::RemoveTopic { id } => {
                 self.topics.remove(id);
                 self.partitions.retain(|partition, _| partition.topic != *id);
@@ -410,10 +428,7 @@ impl Image {
 impl TopicRegistration {
     /// A property that cannot be is not there: the controller refuses it before it is written.
     fn configure(&mut self, name: &str, value: Option<&str>) {
-        let others = self.config.entries().into_iter().filter(|(known, _)| *known != name);
-        let mut pairs: Vec<(String, String)> = others.map(|(known, value)| (known.to_owned(), value)).collect();
-        pairs.extend(value.map(|value| (name.to_owned(), value.to_owned())));
-        if let Ok(config) = TopicConfig::from_pairs(&pairs) {
+        if let Ok(config) = self.config.with_property(name, value) {
             self.config = config;
         }
     }
@@ -444,6 +459,13 @@ impl PartitionRegistration {
             self.recovery_state = recovery_state;
         }
         self.partition_epoch = self.partition_epoch.next();
+    }
+
+    /// Other replicas, in the same version.
+    pub fn assign(&mut self, replicas: &[BrokerId], adding: &[BrokerId], removing: &[BrokerId]) {
+        self.replicas = replicas.to_vec();
+        self.adding = adding.to_vec();
+        self.removing = removing.to_vec();
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use model::config::Acks;
 use model::event::Event;
+use model::metadata::MetadataRecord;
 use model::names::{BrokerId, ClientId, ControllerId, Node};
 use model::wire::ErrorCode;
 use sim::cluster::Cluster;
@@ -231,6 +232,11 @@ impl Judge {
                 epochs::controller_answered(id, decided.1, *committed, &mut self.verdicts);
             }
             Event::Committed { offset, record } => {
+                if let MetadataRecord::Partition(new) = record
+                    && self.shared.is_in_use(new.partition.topic)
+                {
+                    self.order.grew(new.partition.topic);
+                }
                 let turn = self.shared.commit(*offset, record);
                 epochs::committed(*offset, turn.is_some(), &mut self.verdicts);
                 if let Some(turn) = turn {
@@ -371,7 +377,7 @@ impl Judge {
                 logs::led(shared, place, broker, *epoch, verdicts);
                 self.durability.led(shared, at, verdicts);
                 let view = &mut shared.partitions[place];
-                let minimum = view.min_isr();
+                let minimum = (view.min_isr(), view.highest_min_isr());
                 let replica = view.replica(broker);
                 replica.high_watermark = *high_watermark;
                 replica.knows_isr(*epoch, isr, minimum);
@@ -382,6 +388,10 @@ impl Judge {
                 let place = shared.place(*partition);
                 epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
                 shared.partitions[place].replica(broker).follow();
+            }
+            Event::Removed { partition } if !shared.promise.has_metadata_log => {
+                let place = shared.place(*partition);
+                shared.partitions[place].removed(broker);
             }
             Event::IsrKnown { partition, epoch, partition_epoch, committed, required, pending } => {
                 let place = shared.place(*partition);

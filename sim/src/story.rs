@@ -358,6 +358,15 @@ fn say_record(to: &mut String, record: &MetadataRecord) -> fmt::Result {
             }
             Ok(())
         }
+        MetadataRecord::Assignment { partition, replicas, adding, removing } => {
+            write!(
+                to,
+                "{partition} replicas {} adding {} removing {}",
+                Brokers(replicas),
+                Brokers(adding),
+                Brokers(removing)
+            )
+        }
         MetadataRecord::RemoveTopic { id } => write!(to, "topic t{} is deleted", id.0),
         MetadataRecord::Config { resource, name, value } => {
             match resource {

@@ -293,7 +293,8 @@ impl Touched {
 fn partition_of(record: &MetadataRecord) -> Option<Partition> {
     match record {
         MetadataRecord::Partition(registration) => Some(registration.partition),
-        MetadataRecord::PartitionChange(PartitionChange { partition, .. }) => Some(*partition),
+        MetadataRecord::PartitionChange(PartitionChange { partition, .. })
+        | MetadataRecord::Assignment { partition, .. } => Some(*partition),
         MetadataRecord::RegisterBroker { .. }
         | MetadataRecord::BrokerRegistrationChange { .. }
         | MetadataRecord::Topic { .. }

@@ -120,6 +120,10 @@ config! {
     "request.timeout.ms" => request_timeout: Duration = ms(30_000), in 1..=INT;
     /// Whether a broker that is told to stop hands over its leaderships first.
     "controlled.shutdown.enable" => controlled_shutdown_enable: bool = true;
+    /// ZooKeeper mode: whether a controller gives preferred leaders their partitions back.
+    "auto.leader.rebalance.enable" => auto_leader_rebalance_enable: bool = true;
+    /// How often that is looked at.
+    "leader.imbalance.check.interval.seconds" => leader_imbalance_check_interval_seconds: u32 = 300, in 1..=INT;
     /// Bytes at which a segment of the metadata log is closed.
     "metadata.log.segment.bytes" =>
         metadata_log_segment_bytes: u64 = 1_073_741_824, in 12..=INT, kafka_minimum 8_388_608;

@@ -146,6 +146,17 @@ impl TopicConfig {
         Self::from_pairs_noted(pairs).map(|(config, _)| config)
     }
 
+    /// The same with one property set, or forgotten.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the property cannot be so.
+    pub fn with_property(&self, name: &str, value: Option<&str>) -> Result<Self, ConfigError> {
+        let others = self.entries().into_iter().filter(|(known, _)| *known != name);
+        let mut pairs: Vec<(String, String)> = others.map(|(known, value)| (known.to_owned(), value)).collect();
+        pairs.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        Self::from_pairs(&pairs)
+    }
+
     /// Like [`TopicConfig::from_pairs`], and says what was ignored.
     ///
     /// # Errors

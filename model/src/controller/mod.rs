@@ -28,8 +28,9 @@ use crate::wire::{Body, Envelope, ErrorCode, ReplyTo, Request, Response, Voter};
 
 use reign::Reign;
 
+pub(crate) use operator::judge_property;
 pub(crate) use pending::refusal;
-pub(crate) use topics::{Created, create as create_topics};
+pub(crate) use topics::{Created, Refusal, create as create_topics, grow as grow_topic};
 
 /// One controller process.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 //!
 //! Decisions only, from an image to records. It must not know the log, nor how long a decision takes to reach brokers.
 
-use crate::config::TopicConfig;
+use crate::config::{BrokerConfig, TopicConfig};
 use crate::metadata::{ConfigResource, Image, MetadataRecord};
 use crate::names::{BrokerId, Offset, Partition, TopicId};
 use crate::wire::{AdminRequest, AdminResponse, AlteredResource, ErrorCode};
@@ -50,38 +50,20 @@ fn topic(image: &Image, name: &str) -> Result<TopicId, Refusal> {
     known.ok_or_else(|| (ErrorCode::UnknownTopicOrPartition, format!("there is no topic {name}")))
 }
 
-/// C48: what cannot be is refused here, so that everybody who applies the record can.
+/// C48.
 fn alter(
     partitions: Partitions<'_>,
     resource: &AlteredResource,
     name: &str,
     value: Option<&str>,
 ) -> Result<Vec<MetadataRecord>, Refusal> {
-    if name == "replication.factor" || name == "default.replication.factor" {
-        let why = "the replication factor of a topic is no property: only a reassignment of its partitions changes it";
-        return Err((ErrorCode::InvalidConfig, why.to_owned()));
-    }
     let image = partitions.image;
+    judge_property(resource, name, value, partitions.defaults)?;
     let resource = match resource {
-        AlteredResource::Topic(topic_name) => {
-            let id = topic(image, topic_name)?;
-            let known = TopicConfig::broker_property(name).is_some();
-            if !known {
-                return Err((ErrorCode::InvalidConfig, format!("topics have no property {name}")));
-            }
-            if let Some(value) = value {
-                TopicConfig::from_pairs(&[(name.to_owned(), value.to_owned())])
-                    .map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
-            }
-            ConfigResource::Topic(id)
-        }
+        AlteredResource::Topic(topic_name) => ConfigResource::Topic(topic(image, topic_name)?),
         AlteredResource::Cluster => ConfigResource::Cluster,
         AlteredResource::Broker(broker) => ConfigResource::Broker(*broker),
     };
-    if let (ConfigResource::Cluster | ConfigResource::Broker(_), Some(value)) = (resource, value) {
-        let mut tried = partitions.defaults.clone();
-        tried.set(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault.to_string()))?;
-    }
     let mut records = Vec::new();
     if name == MIN_ISR && partitions.protocol.candidates.has_elr() {
         match resource {
@@ -106,6 +88,35 @@ fn alter(
         records.extend(partitions.elect_uncleanly(usize::MAX));
     }
     Ok(records)
+}
+
+/// C48: what cannot be is refused before it is written, in either mode, so that everybody who reads it can.
+///
+/// # Errors
+/// `INVALID_CONFIG`, with a sentence for people.
+pub(crate) fn judge_property(
+    resource: &AlteredResource,
+    name: &str,
+    value: Option<&str>,
+    defaults: &BrokerConfig,
+) -> Result<(), Refusal> {
+    if name == "replication.factor" || name == "default.replication.factor" {
+        let why = "the replication factor of a topic is no property: only a reassignment of its partitions changes it";
+        return Err((ErrorCode::InvalidConfig, why.to_owned()));
+    }
+    if let AlteredResource::Topic(_) = resource {
+        if TopicConfig::broker_property(name).is_none() {
+            return Err((ErrorCode::InvalidConfig, format!("topics have no property {name}")));
+        }
+        if let Some(value) = value {
+            TopicConfig::from_pairs(&[(name.to_owned(), value.to_owned())])
+                .map_err(|error| (ErrorCode::InvalidConfig, error.to_string()))?;
+        }
+    } else if let Some(value) = value {
+        let mut tried = defaults.clone();
+        tried.set(name, value).map_err(|fault| (ErrorCode::InvalidConfig, fault.to_string()))?;
+    }
+    Ok(())
 }
 
 /// R92: what it holds is taken away first.

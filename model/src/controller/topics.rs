@@ -24,7 +24,7 @@ pub(crate) struct Created {
 }
 
 /// Why nothing is done, with a sentence for people.
-pub(super) type Refusal = (ErrorCode, String);
+pub(crate) type Refusal = (ErrorCode, String);
 
 /// Creates what can be created; each topic is judged for itself.
 pub(crate) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {
@@ -61,7 +61,7 @@ pub(crate) fn create(image: &Image, request: &CreateTopicsRequest) -> Created {
 }
 
 /// More partitions for a topic, with as many replicas as its others have: never fewer (R99).
-pub(super) fn grow(image: &Image, id: TopicId, partitions: u32) -> Result<Vec<MetadataRecord>, Refusal> {
+pub(crate) fn grow(image: &Image, id: TopicId, partitions: u32) -> Result<Vec<MetadataRecord>, Refusal> {
     let present = image.topics.get(&id).map_or(0, |topic| topic.partitions);
     if partitions <= present {
         let why = format!("the topic has {present} partitions, and can only get more");

@@ -7,6 +7,7 @@
 mod acknowledgement;
 mod admission;
 mod bouncing;
+mod cancelling;
 mod candidates;
 mod derived;
 mod election;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use acknowledgement::Acknowledgement;
 pub use admission::{Admission, Newcomer};
 pub use bouncing::Bouncing;
+pub use cancelling::Cancelling;
 pub use candidates::Candidates;
 pub use derived::Derived;
 pub use election::{Elected, Election};
@@ -104,6 +106,9 @@ pub struct Protocol {
     /// When has a reassignment come to its end?
     #[serde(default)]
     pub moving: Moving,
+    /// ZooKeeper mode: may replicas that were to come be given up again if none of those that stay is in sync?
+    #[serde(default)]
+    pub cancelling: Cancelling,
 }
 
 impl Protocol {
@@ -128,6 +133,7 @@ impl Protocol {
         polling: Polling::BehindLastRecord,
         bouncing: Bouncing::AcrossControllers,
         moving: Moving::OnceAllAreInSync,
+        cancelling: Cancelling::IfSomebodyWhoStaysIsInSync,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).
@@ -146,7 +152,7 @@ impl Protocol {
     /// The last Kafka with ZooKeeper, 2.7 to 3.x, as far as the mode decides: leaders write the in-sync set themselves, with
     /// both sets required meanwhile (KIP-497); nobody compares in which life a newcomer has fetched (C68); the high watermark
     /// knows no minimum (C69); and a broker that returns is out of a set only once a controller has seen it gone. But for
-    /// [`Bouncing`], which Kafka answered in a way that loses records.
+    /// [`Bouncing`] and [`Cancelling`], which Kafka answered in ways that lose records.
     pub const ZOOKEEPER: Self = Self {
         watermark: Watermark::MaximalIsr,
         admission: Admission::Active,

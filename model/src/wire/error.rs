@@ -127,6 +127,8 @@ error_codes! {
     InvalidVoterKey = 125, "INVALID_VOTER_KEY";
     /// The message is from a controller that was succeeded.
     StaleControllerEpoch = 11, "STALE_CONTROLLER_EPOCH";
+    /// The partitions of the topic are being reassigned.
+    ReassignmentInProgress = 60, "REASSIGNMENT_IN_PROGRESS";
 }
 
 impl ErrorCode {

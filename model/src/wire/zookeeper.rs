@@ -224,6 +224,8 @@ pub struct ToldTopic {
     pub partitions: u32,
     /// Its own properties.
     pub config: Box<TopicConfig>,
+    /// Of which version of their znode.
+    pub config_version: i32,
 }
 
 /// The state of one partition, as a controller tells it.
@@ -257,15 +259,19 @@ pub struct UpdateMetadataRequest {
     pub topics: Vec<ToldTopic>,
     /// Partitions that are not as they were.
     pub partitions: Vec<PartitionRegistration>,
+    /// Topics that are being deleted (C74). Kafka says so by a leader of their partitions that nobody is, -2.
+    pub gone: Vec<TopicId>,
 }
 
-/// StopReplica, without deletion.
+/// StopReplica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopReplicaRequest {
     /// Who says so.
     pub sender: Sender,
     /// Which.
     pub partitions: Vec<Partition>,
+    /// Whether the log goes, too.
+    pub delete: bool,
 }
 
 /// Answers what a controller says.

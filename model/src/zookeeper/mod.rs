@@ -5,6 +5,7 @@
 //! what a broker does that was elected controller. `znodes` is what they all know: paths and contents. This room must not
 //! know how a replica leads or follows.
 
+pub mod assignment;
 pub(crate) mod controller;
 pub mod ensemble;
 pub(crate) mod session;

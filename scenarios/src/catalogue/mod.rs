@@ -155,6 +155,12 @@ pub const ALL: &[Scenario] = &[
         sketch: zookeeper,
     },
     Scenario {
+        name: "zookeeper-operated",
+        sentence: "ZooKeeper mode: partitions are moved, grown and deleted, leaders elected, minima altered, while it storms.",
+        canary: false,
+        sketch: zookeeper_operated,
+    },
+    Scenario {
         name: "storage",
         sentence: "Small logs that are rolled, deleted and compacted, checkpoints every 2 s, DeleteRecords; power cuts, crashes, bad disks.",
         canary: false,
@@ -226,6 +232,10 @@ impl Scenario {
         let Sketch { cluster, storm, load, length } = sketch;
         let storm = match storm {
             Weather::Drawn(intensity) => Storm::draw(Dice::new(seed), &cluster, &intensity),
+            Weather::Operated(intensity) => {
+                let storm = Storm::draw(Dice::new(seed), &cluster, &intensity);
+                storm.with_operator(Dice::new(seed), &cluster, intensity.span)
+            }
             Weather::Written(storm) => storm,
         };
         Plan { scenario: self.name.to_owned(), cluster, storm, load, seed, length }

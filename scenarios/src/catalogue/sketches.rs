@@ -27,6 +27,8 @@ pub(super) struct Sketch {
 /// Storms may depend on the cluster as it is after the overrides.
 pub(super) enum Weather {
     Drawn(Intensity),
+    /// With an operator who goes on with the work.
+    Operated(Intensity),
     Written(Storm),
 }
 
@@ -162,7 +164,31 @@ pub(super) fn zookeeper(dice: Dice) -> Sketch {
     }
 }
 
-/// The same with eligible leader replicas: who stops uncleanly leaves every set, and who left a set that was too small may
+/// Five brokers in ZooKeeper mode, with short sessions, and an operator who moves, grows and deletes topics in the midst of it.
+pub(super) fn zookeeper_operated(_: Dice) -> Sketch {
+    let cluster = Cluster::of(5)
+        .zookeeper()
+        .min_isr(2)
+        .topic("orders", 4, 3, &[])
+        .topic("passing", 2, 3, &[])
+        .producers(2)
+        .consumers(1)
+        .acks(Acks::All)
+        .property("zookeeper.session.timeout.ms", 6_000)
+        .property("leader.imbalance.check.interval.seconds", 10)
+        .property("producer.request.timeout.ms", 5_000)
+        .property("producer.delivery.timeout.ms", 30_000);
+    let mut families = Family::ALL.to_vec();
+    families.extend([Family::Controllers, Family::Controllers, Family::Crashes, Family::Crashes]);
+    Sketch {
+        cluster,
+        storm: Weather::Operated(Intensity::of(10, MINUTE, &families)),
+        load: Load::default(),
+        length: MINUTE,
+    }
+}
+
+/// The recommended cluster with eligible leader replicas: who stops uncleanly leaves every set, and who left a set that was too small may
 /// lead. Every third fleet of producers gives up before a set has grown again.
 pub(super) fn eligible(dice: Dice) -> Sketch {
     let mut cluster = recommended().controllers(3).protocol(Protocol::KAFKA_4_1);

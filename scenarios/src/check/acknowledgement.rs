@@ -153,8 +153,11 @@ fn refused(shared: &Replicas, place: usize, answer: &Answer, batch: Option<Batch
     let leader = view.known(answer.broker).and_then(|replica| replica.leader());
     // The minimum may have been raised since, and lowered again.
     let was_enough = |in_sync: u32| in_sync >= view.highest_min_isr();
-    let without_cause = leader
-        .is_some_and(|leader| leader.epoch == answer.epoch && !leader.ever_below_minimum && was_enough(leader.in_sync));
+    // Of a topic that is deleted it is not known any more how many replicas it had; whoever has not heard goes on.
+    let without_cause = !view.topic_deleted
+        && leader.is_some_and(|leader| {
+            leader.epoch == answer.epoch && !leader.ever_below_minimum && was_enough(leader.in_sync)
+        });
     verdicts.demand(Guarantee::MinIsr, !without_cause, "refused-without-cause", || {
         format!(
             "{} answered NOT_ENOUGH_REPLICAS for {partition}, and its ISR was never below {} in epoch {}",

@@ -5,6 +5,7 @@
 //! where findings go. [`crate::judge`] hands each fact to whom it concerns.
 
 pub(crate) mod acknowledgement;
+mod assignments;
 pub(crate) mod cleaned;
 pub(crate) mod compaction;
 pub(crate) mod delete_records;

@@ -3,7 +3,7 @@
 //! Implements G23-G25. Follows each log from its start, as far as it is known which value lies where, so that copies
 //! made by retries come after their first and do not count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::event::Value;
 use model::names::{ClientId, Offset, TopicId};
@@ -20,6 +20,8 @@ pub(crate) struct Order {
     logs: Vec<Log>,
     /// Where a key was first found.
     keys: BTreeMap<(TopicId, u64), usize>,
+    /// Topics that have got more partitions: their keys have other homes from then on, and nobody knows which record left before.
+    grown: BTreeSet<TopicId>,
 }
 
 /// One log, as far as it was followed.
@@ -67,6 +69,11 @@ impl Order {
                 self.at_home(place, key, value, view, verdicts);
             }
         }
+    }
+
+    /// The topic has got another partition.
+    pub(crate) fn grew(&mut self, topic: TopicId) {
+        self.grown.insert(topic);
     }
 
     /// A producer was told where its batch lies: not before the one it was told of before (`nonmonotonic-send`).
@@ -127,6 +134,9 @@ impl Order {
     }
 
     fn at_home(&mut self, place: usize, key: u64, value: Value, view: &PartitionView, verdicts: &mut Verdicts) {
+        if self.grown.contains(&view.partition.topic) {
+            return;
+        }
         let home = *self.keys.entry((view.partition.topic, key)).or_insert(place);
         verdicts.demand(Guarantee::KeyOrder, home == place, "key-in-two-partitions", || {
             format!("value {} has a key whose records lay in another partition than {}", value.0, view.partition)

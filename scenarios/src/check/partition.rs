@@ -26,6 +26,8 @@ pub(crate) struct PartitionView {
     pub highest_min_isr: u32,
     /// Whether its topic was deleted.
     pub topic_deleted: bool,
+    /// Whether all replicas that the reassignment under way wants have been in sync together since it began.
+    pub all_came: bool,
     /// Whom the controller named in each epoch.
     pub named: Vec<(LeaderEpoch, Option<BrokerId>)>,
     /// The last election of somebody.
@@ -112,6 +114,7 @@ impl PartitionView {
             now: promise,
             highest_min_isr: promise.min_isr,
             topic_deleted: false,
+            all_came: false,
             named: Vec::new(),
             election: ElectionView::default(),
             unclean_epoch: None,

@@ -68,7 +68,7 @@ pub(crate) struct LeaderView {
     pub in_sync: u32,
     /// Its log end offset when the confirmed ISR fell below `min.insync.replicas`; nothing while it is large enough.
     pub below_minimum_since: Option<EndOffset>,
-    /// Whether it was too small at any time of this leadership.
+    /// Whether it was too small at any time of this leadership, by the highest minimum that there ever was.
     pub ever_below_minimum: bool,
 }
 
@@ -271,7 +271,7 @@ impl ReplicaView {
     }
 
     /// Its copy of the confirmed ISR, as leader of `epoch`.
-    pub(crate) fn knows_isr(&mut self, epoch: LeaderEpoch, committed: &[BrokerId], minimum: u32) {
+    pub(crate) fn knows_isr(&mut self, epoch: LeaderEpoch, committed: &[BrokerId], (minimum, highest): (u32, u32)) {
         let in_sync = u32::try_from(committed.len()).unwrap_or(u32::MAX);
         let before = self.leader().filter(|view| view.epoch == epoch);
         let since = before.and_then(|view| view.below_minimum_since);
@@ -281,7 +281,7 @@ impl ReplicaView {
             epoch,
             in_sync,
             below_minimum_since: below.then(|| since.unwrap_or(self.end)),
-            ever_below_minimum: ever || below,
+            ever_below_minimum: ever || in_sync < highest,
         });
     }
 }

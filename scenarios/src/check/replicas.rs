@@ -194,6 +194,9 @@ impl Replicas {
             let uncut = partition.is_uncut(id);
             let led_by_other = partition.leader().is_some_and(|leader| leader != id);
             partition.replica(id).stop(uncut, led_by_other);
+            if !self.promise.has_metadata_log {
+                partition.may_have_gone(id);
+            }
         }
         match how {
             Ending::Exited | Ending::Crashed => {}
@@ -338,6 +341,7 @@ impl Replicas {
                 if let Some(registration) = view.registration.as_mut() {
                     registration.merge(change);
                 }
+                view.look_whether_all_came();
                 if let (Some(before), Some(replicas)) = (&turn.before, &change.replicas) {
                     let gone = before.replicas.iter().filter(|replica| !replicas.contains(replica));
                     gone.for_each(|&broker| view.let_go(broker));
@@ -354,6 +358,13 @@ impl Replicas {
                     let electorate = electorate(before, change, by_last_known);
                     self.partitions[place].elected(leader, &electorate, by_last_known);
                 }
+            }
+            MetadataRecord::Assignment { partition, replicas, adding, removing } => {
+                let place = self.place(*partition);
+                turn.partition = Some(place);
+                let view = &mut self.partitions[place];
+                turn.before.clone_from(&view.registration);
+                view.assign(replicas, adding, removing);
             }
             MetadataRecord::RemoveTopic { id } => self.remove(*id),
             MetadataRecord::Config { resource, name, value } => self.configure(*resource, name, value.as_deref()),
@@ -425,7 +436,7 @@ impl PartitionView {
 
     /// It is no replica any more, and deletes its log once it hears of that (R98). If it leads, it leads on until then, and may
     /// commit what all the others have, who may not have heard of it either (R45): its word counts for so long.
-    fn let_go(&mut self, broker: BrokerId) {
+    pub(super) fn let_go(&mut self, broker: BrokerId) {
         let replica = self.replica(broker);
         let leads_on = replica.leader().is_some() && !replica.distrusted;
         replica.wound(EndOffset::ZERO, false);

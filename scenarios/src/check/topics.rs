@@ -39,6 +39,11 @@ impl Replicas {
         topic.is_some_and(|topic| self.reassigned.contains(&(topic.name.clone(), partition.index)))
     }
 
+    /// Whether somebody has led one of its partitions, so that records may be on their way.
+    pub(crate) fn is_in_use(&self, id: TopicId) -> bool {
+        self.partitions.iter().any(|view| view.partition.topic == id && !view.epochs.is_empty())
+    }
+
     /// A topic was deleted: nobody leads its partitions any more, and nobody is held to what they had (R99).
     pub(super) fn remove(&mut self, id: TopicId) {
         for view in self.partitions.iter_mut().filter(|view| view.partition.topic == id) {
@@ -53,11 +58,8 @@ impl Replicas {
             ConfigResource::Topic(id) => {
                 let topic = self.topic(id);
                 let config = &mut self.topics[topic].config;
-                let others = config.entries().into_iter().filter(|(known, _)| *known != name);
-                let mut pairs: Vec<(String, String)> = others.map(|(known, value)| (known.to_owned(), value)).collect();
-                pairs.extend(value.map(|value| (name.to_owned(), value.to_owned())));
                 // The controller has refused what cannot be, and nothing changes then.
-                if let Ok(changed) = TopicConfig::from_pairs(&pairs) {
+                if let Ok(changed) = config.with_property(name, value) {
                     *config = changed;
                 }
                 topic..topic + 1

@@ -88,3 +88,7 @@ pub(super) fn three_controllers() -> Cluster {
 pub(super) fn three_quick() -> Cluster {
     three().property("replica.fetch.wait.max.ms", 50).property("replica.lag.time.max.ms", 300)
 }
+
+pub(super) fn four_with_zookeeper() -> Cluster {
+    brisk(Cluster::of(4).zookeeper()).replication_factor(2).min_isr(1)
+}

@@ -31,4 +31,15 @@ pub(super) const BUGS: &[KnownBug] = &[
         families: &[Family::Crashes, Family::PowerLosses, Family::Controllers],
         seeds: 10,
     },
+    KnownBug {
+        id: "Z03",
+        name: "a reassignment is called off, and with it go the only records",
+        source: "ZooKeeper mode, KIP-455",
+        protocol: Protocol { cancelling: Cancelling::Always, ..Protocol::ZOOKEEPER },
+        cluster: four_with_zookeeper,
+        story: a_reassignment_is_called_off_when_only_the_newcomer_is_in_sync,
+        breaks: Breaks::Promise(Guarantee::InSyncSet),
+        families: &[Family::Administration, Family::Crashes, Family::Partitions],
+        seeds: 3,
+    },
 ];

@@ -9,6 +9,7 @@ mod controllers;
 mod hand;
 mod machines;
 mod network;
+mod operator;
 mod processes;
 mod tempo;
 

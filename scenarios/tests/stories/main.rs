@@ -29,3 +29,5 @@ mod transcripts;
 mod unclean;
 mod upgrading;
 mod zookeeper;
+mod zookeeper_moving;
+mod zookeeper_operating;

@@ -66,6 +66,14 @@ fn cluster(brokers: u32, replicas: usize) -> Cluster {
         .property("replica.fetch.response.max.bytes", 100)
 }
 
+/// The same in ZooKeeper mode.
+fn with_zookeeper(replicas: usize) -> Cluster {
+    brisk(Cluster::of(5).zookeeper().min_isr(2))
+        .replication_factor(u16::try_from(replicas).expect("a few replicas"))
+        .property("replica.fetch.max.bytes", 100)
+        .property("replica.fetch.response.max.bytes", 100)
+}
+
 /// All sets of so many of the brokers that are numbered from 1.
 fn sets(brokers: u32, sizes: impl Fn(usize) -> bool) -> Vec<Set> {
     let all = (1..1_u32 << brokers).map(|bits| (1..=brokers).filter(|broker| bits >> (broker - 1) & 1 == 1).collect());
@@ -192,6 +200,7 @@ fn befall(w: &mut World, way: &Move, victim: Victim, blow: Blow) {
         Victim::Leader => w.leader_of(0).or_else(|| w.cast().replicas(partition).first().copied()).map(Node::from),
         Victim::Newcomer => way.newcomers().next().map(Node::from),
         Victim::Leaver => way.leavers().last().map(Node::from),
+        Victim::Controller if w.cluster().zookeeper => Some(w.controlling_broker().into()),
         Victim::Controller => Some(w.controller().into()),
     }
     .expect("there is one, or it would not be struck");
@@ -238,7 +247,10 @@ impl Steps {
     /// Whether the fact is a step.
     fn see(&mut self, fact: &Fact) -> bool {
         match fact.event() {
-            Some(Event::Committed { record: MetadataRecord::PartitionChange(_), .. }) => {
+            Some(Event::Committed {
+                record: MetadataRecord::PartitionChange(_) | MetadataRecord::Assignment { .. },
+                ..
+            }) => {
                 self.committed += 1;
                 true
             }
@@ -280,10 +292,10 @@ struct Struck {
 }
 
 /// Strikes at each step of these moves.
-fn strike_at_each_step(protocol: Protocol, moves: &[Move]) -> Struck {
+fn strike_at_each_step(cluster: impl Fn(usize) -> Cluster, moves: &[Move]) -> Struck {
     let mut all = Struck::default();
     for way in moves {
-        let cluster = cluster(5, way.from.len()).protocol(protocol);
+        let cluster = cluster(way.from.len());
         for seed in 0..SEEDS {
             let undisturbed = tell(&cluster, seed, way, None);
             let (steps, committed) = Steps::of(&undisturbed);
@@ -328,10 +340,22 @@ fn wrong(outcome: &Outcome, way: &Move, blow: Blow) -> Option<String> {
 
 #[test]
 fn whoever_dies_at_whichever_step_of_a_move_nothing_is_lost() {
-    let Struck { expected, committed, struck, broken } = strike_at_each_step(Protocol::LATEST, &moves());
+    let Struck { expected, committed, struck, broken } = strike_at_each_step(|replicas| cluster(5, replicas), &moves());
     assert!(broken.is_empty(), "{} of {struck}:\n{}", broken.len(), broken[..broken.len().min(20)].join("\n"));
     assert_eq!(struck, expected, "each step was struck");
     assert!(committed >= 2 * moves().len(), "{committed} records: each move begins and ends, or does both in one");
+}
+
+/// ZooKeeper mode: who moves what is in a znode, and who is in sync in another (KIP-455).
+#[test]
+fn whoever_dies_at_whichever_step_of_a_move_in_zookeeper_mode_nothing_is_lost() {
+    let Struck { expected, committed, struck, broken } = strike_at_each_step(with_zookeeper, &moves());
+    assert!(broken.is_empty(), "{} of {struck}:\n{}", broken.len(), broken[..broken.len().min(20)].join("\n"));
+    assert_eq!(struck, expected, "each step was struck");
+    assert!(
+        committed >= 4 * moves().len(),
+        "{committed} records: both znodes are written when it begins and when it ends"
+    );
 }
 
 /// P11: whoever fetches is in sync, so a move ends while the new replicas have next to nothing.
@@ -339,7 +363,8 @@ fn whoever_dies_at_whichever_step_of_a_move_nothing_is_lost() {
 fn whoever_dies_in_a_move_takes_records_along_if_new_replicas_are_let_in_too_early() {
     let planted = Protocol { admission: Admission::Anyone, ..Protocol::LATEST };
     for way in moves().into_iter().filter(|way| way.newcomers().next().is_some()) {
-        let Struck { expected, struck, broken, .. } = strike_at_each_step(planted, std::slice::from_ref(&way));
+        let Struck { expected, struck, broken, .. } =
+            strike_at_each_step(|replicas| cluster(5, replicas).protocol(planted), std::slice::from_ref(&way));
         assert_eq!(struck, expected, "each step was struck");
         assert!(!broken.is_empty(), "{way:?}: nothing was broken in {struck} runs");
     }
@@ -356,5 +381,17 @@ fn records_are_lost_if_a_move_ends_when_it_begins() {
         assert!(!broken.is_empty(), "{way:?}");
         // Where one of the old ones stays, it leads on, and who is new copies from it what it does not have.
         assert!(stays || (broken.contains(&Guarantee::Durability) && outcome.lost.lost > 0), "{way:?}: {broken:?}");
+    }
+}
+
+/// The same in ZooKeeper mode: the judge is not milder there.
+#[test]
+fn records_are_lost_if_a_move_in_zookeeper_mode_ends_when_it_begins() {
+    let planted = Protocol { moving: Moving::AtOnce, ..Protocol::ZOOKEEPER };
+    for way in moves().into_iter().filter(|way| way.newcomers().next().is_some()) {
+        let outcome = tell(&with_zookeeper(way.from.len()).protocol(planted), 0, &way, None);
+        assert!(!outcome.violations.is_empty(), "{way:?}");
+        let stays = way.from.iter().any(|broker| way.to.contains(broker));
+        assert!(stays || outcome.lost.lost > 0, "{way:?}");
     }
 }

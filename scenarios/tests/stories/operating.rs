@@ -18,26 +18,26 @@ fn three() -> Cluster {
     brisk(Cluster::of(3).min_isr(2))
 }
 
-fn topic(w: &World) -> String {
+pub(crate) fn topic(w: &World) -> String {
     w.cluster().all_topics()[0].name.clone()
 }
 
-fn ask(w: &mut World, request: AdminRequest) {
+pub(crate) fn ask(w: &mut World, request: AdminRequest) {
     w.inflict(&Fault::Administer(request));
 }
 
-fn set(w: &mut World, name: &str, value: &str) {
+pub(crate) fn set(w: &mut World, name: &str, value: &str) {
     let (resource, name, value) = (AlteredResource::Topic(topic(w)), name.to_owned(), Some(value.to_owned()));
     ask(w, AdminRequest::IncrementalAlterConfigs { resource, name, value });
     assert!(w.until(|fact| committed(fact, |record| matches!(record, MetadataRecord::Config { .. }))), "it was set");
 }
 
-fn committed(fact: &Fact, is: impl Fn(&MetadataRecord) -> bool) -> bool {
+pub(crate) fn committed(fact: &Fact, is: impl Fn(&MetadataRecord) -> bool) -> bool {
     matches!(fact.event(), Some(Event::Committed { record, .. }) if is(record))
 }
 
 /// Creates the topic again as it was at first, and waits until that is committed.
-fn create_again(w: &mut World) {
+pub(crate) fn create_again(w: &mut World) {
     let topic = w.cluster().all_topics().remove(0);
     let (name, partitions, replication_factor, config) =
         (topic.name, topic.partitions, topic.replication_factor, topic.config);
@@ -87,27 +87,30 @@ fn a_topic_is_deleted_and_created_again_while_a_replica_is_down() {
     });
 }
 
+/// The minimum is more than are left, then fewer, then as before.
+pub(crate) fn raise_and_lower_the_minimum(w: &mut World) {
+    w.produce(10);
+    let away = w.followers()[0];
+    w.crash(away);
+    w.until_in_world(|w| w.isr_of(0).len() == 2);
+    set(w, "min.insync.replicas", "3");
+    w.run_for(Duration::from_secs(1));
+    w.send(10);
+    assert!(w.until(|fact| seen::answered(fact, Acks::All, ErrorCode::NotEnoughReplicas)), "two are too few now");
+    set(w, "min.insync.replicas", "1");
+    w.produce(10);
+    let leader = w.leader();
+    w.crash(leader);
+    w.produce(10);
+    w.restart_all();
+    set(w, "min.insync.replicas", "2");
+    w.produce(10);
+    w.quiet();
+}
+
 #[test]
 fn the_minimum_is_raised_and_lowered_while_a_replica_is_missing() {
-    scenario(three(), |w| {
-        w.produce(10);
-        let away = w.followers()[0];
-        w.crash(away);
-        w.until_in_world(|w| w.isr_of(0).len() == 2);
-        set(w, "min.insync.replicas", "3");
-        w.run_for(Duration::from_secs(1));
-        w.send(10);
-        assert!(w.until(|fact| seen::answered(fact, Acks::All, ErrorCode::NotEnoughReplicas)), "two are too few now");
-        set(w, "min.insync.replicas", "1");
-        w.produce(10);
-        let leader = w.leader();
-        w.crash(leader);
-        w.produce(10);
-        w.restart_all();
-        set(w, "min.insync.replicas", "2");
-        w.produce(10);
-        w.quiet();
-    });
+    scenario(three(), raise_and_lower_the_minimum);
 }
 
 /// The last replica in sync is gone; the operator would rather lose records than wait for it.
@@ -132,25 +135,27 @@ fn unclean_election_is_switched_on_while_nobody_leads() {
 }
 
 /// Leaders are elected back and forth while they die and while records are under way.
+pub(crate) fn elect_preferred_leaders(w: &mut World) {
+    w.produce(10);
+    for round in 0..6 {
+        let leader = w.leader();
+        w.crash(leader);
+        w.send(10);
+        w.until_in_world(|w| w.leader_of(0).is_some_and(|now| now != leader));
+        w.restart(leader);
+        for _ in 0..4 {
+            let topic = topic(w);
+            ask(w, AdminRequest::ElectLeaders { topic, partition: 0, unclean: false });
+            w.run_for(Duration::from_millis(300 + 100 * round));
+        }
+    }
+    w.produce(10);
+    w.quiet();
+}
+
 #[test]
 fn preferred_leaders_are_elected_over_and_over() {
-    scenario(three(), |w| {
-        w.produce(10);
-        for round in 0..6 {
-            let leader = w.leader();
-            w.crash(leader);
-            w.send(10);
-            w.until_in_world(|w| w.leader() != leader);
-            w.restart(leader);
-            for _ in 0..4 {
-                let topic = topic(w);
-                ask(w, AdminRequest::ElectLeaders { topic, partition: 0, unclean: false });
-                w.run_for(Duration::from_millis(300 + 100 * round));
-            }
-        }
-        w.produce(10);
-        w.quiet();
-    });
+    scenario(three(), elect_preferred_leaders);
 }
 
 /// Every set of two of four brokers, to every other, with somebody dying at another moment of each.

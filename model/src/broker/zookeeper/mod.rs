@@ -1,9 +1,10 @@
 //! ZooKeeper mode (§3.10): this broker's session, what it does on its own behalf in it, and the controller that it may be.
 //!
 //! `registering` is how it comes to be known, `isrs` how it changes in-sync sets as leader, `obeying` what a controller tells
-//! it, `leaving` its orderly end. Replicas are led, followed and served as in the other mode. This file carries between the
+//! it, `configs` what it hears of properties, `leaving` its orderly end. Replicas are led, followed and served as in the other mode. This file carries between the
 //! session and those; it must not know what they do.
 
+mod configs;
 mod isrs;
 mod leaving;
 mod obeying;
@@ -11,18 +12,22 @@ mod registering;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use self::configs::{Configs, Entity};
 use self::isrs::IsrChanges;
 use self::leaving::Leaving;
 use self::registering::Registering;
 use super::step::Step;
 use super::{Own, Process};
 use crate::machine::{Severed, Stop};
-use crate::names::{BrokerEpoch, ControllerEpoch, Node, Partition, Time};
-use crate::wire::{AlterPartitionItem, Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response, WatchEvent};
+use crate::names::{BrokerEpoch, ControllerEpoch, Node, Partition, Time, TopicId};
+use crate::wire::{
+    AlterPartitionItem, Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response, Told, WatchEvent,
+};
 use crate::zookeeper::controller::{Answers, Controller, Hands, Question};
 use crate::zookeeper::session::{Happening, Session};
+use crate::zookeeper::znodes::CONFIG_CHANGES;
 
 /// What a broker has in this mode alone.
 #[derive(Clone, Debug)]
@@ -31,6 +36,7 @@ pub(super) struct Coordination {
     registering: Registering,
     controller: Controller,
     isrs: IsrChanges,
+    configs: Configs,
     leaving: Leaving,
     /// The newest controller that was heard of (C65).
     controller_epoch: ControllerEpoch,
@@ -55,6 +61,12 @@ enum Tag {
     IsrsAgain(Vec<AlterPartitionItem>),
     /// Notify the controller of that.
     Notify,
+    /// Whose properties have changed?
+    ConfigChanges,
+    /// What do the notifications say, up to this one?
+    ConfigChangeNodes(String),
+    /// What are the properties of these, then?
+    Configs(String, Vec<Entity>),
     /// For the controller.
     Controller(Question),
 }
@@ -72,6 +84,7 @@ impl Coordination {
             registering: Registering::new(now + own.config.initial_broker_registration_timeout),
             controller: Controller::new(own.id),
             isrs: IsrChanges::default(),
+            configs: Configs::default(),
             leaving: Leaving::default(),
             controller_epoch: ControllerEpoch::default(),
             obeyed: BTreeMap::new(),
@@ -148,11 +161,15 @@ impl Process {
                 self.relieved(from, correlation, &answer, step);
                 Ok(())
             }
-            Body::Response(Response::LeaderAndIsr(_) | Response::UpdateMetadata(_) | Response::StopReplica(_)) => {
+            Body::Response(
+                Response::LeaderAndIsr(Told { error })
+                | Response::UpdateMetadata(Told { error })
+                | Response::StopReplica(Told { error }),
+            ) => {
                 if let Node::Broker(broker) = from {
-                    self.with_controller(step, |controller, hands| controller.told(broker, correlation, hands));
+                    self.with_controller(step, |controller, hands| controller.told(broker, correlation, error, hands));
                 }
-                Ok(())
+                self.settle_controller(step)
             }
             _ => Ok(()),
         }
@@ -184,6 +201,7 @@ impl Process {
             Happening::Begun => self.session_begun(step),
             Happening::Resumed => {
                 self.with_controller(step, |controller, hands| controller.resumed(hands));
+                self.look_for_changes(step);
             }
             Happening::Expired => {
                 // C62: it finds out late. It leads on (C75), controls no more, and will register anew.
@@ -198,6 +216,9 @@ impl Process {
 
     fn watches_fired(&mut self, events: &[WatchEvent], step: &mut Step<'_>) {
         self.with_controller(step, |controller, hands| controller.fired(events, hands));
+        if events.iter().any(|event| event.path == CONFIG_CHANGES) {
+            self.look_for_changes(step);
+        }
     }
 
     fn answered(&mut self, tag: Tag, answers: Answers, step: &mut Step<'_>) -> Result<(), Stop> {
@@ -209,6 +230,9 @@ impl Process {
             Tag::Isrs(items) => self.isrs_written(items, answers, step),
             Tag::IsrsAgain(items) => self.isrs_read(items, answers, step),
             Tag::Notify => {}
+            Tag::ConfigChanges => self.changes_listed(&answers, step),
+            Tag::ConfigChangeNodes(upto) => self.changes_read(upto, &answers, step),
+            Tag::Configs(upto, entities) => self.configs_read(upto, &entities, &answers, step),
             Tag::Controller(question) => {
                 self.with_controller(step, |controller, hands| controller.answered(question, answers, hands));
             }
@@ -247,7 +271,13 @@ impl Process {
     /// What the controller has said to its own broker is obeyed.
     fn settle_controller(&mut self, step: &mut Step<'_>) -> Result<(), Stop> {
         while let Some(request) = self.zookeeper.as_mut().and_then(|zookeeper| zookeeper.controller.next_own()) {
-            self.obey_controller(request, step)?;
+            let error = match self.obey_controller(request.clone(), step)? {
+                Response::LeaderAndIsr(told) | Response::UpdateMetadata(told) | Response::StopReplica(told) => {
+                    told.error
+                }
+                _ => ErrorCode::InvalidRequest,
+            };
+            self.with_controller(step, |controller, hands| controller.own_told(request, error, hands));
         }
         Ok(())
     }
@@ -259,6 +289,7 @@ impl Process {
         } else {
             self.list_topics(step);
         }
+        self.look_for_changes(step);
         self.write_isrs(step);
     }
 
@@ -272,6 +303,9 @@ impl Process {
             self.observer.publish();
             self.put_strays_aside(step)?;
             self.lower_recovery_points(step)?;
+            // What clients are told comes from a controller alone (C64).
+            let hosted: BTreeSet<TopicId> = self.replicas.keys().map(|partition| partition.topic).collect();
+            self.image.topics.retain(|id, _| hosted.contains(id));
         }
         self.with_controller(step, |controller, hands| controller.stand(hands));
         Ok(())

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use super::{Step, Stop};
 use crate::broker::Process;
 use crate::metadata::{BrokerRegistration, PartitionRegistration, TopicRegistration};
-use crate::names::{Incarnation, TopicId};
+use crate::names::{Incarnation, Partition, TopicId};
+use crate::replica::Replica;
 use crate::wire::{
     ErrorCode, LeaderAndIsrRequest, LeadershipTold, Request, Response, Sender, StopReplicaRequest, Told, ToldTopic,
     UpdateMetadataRequest,
@@ -20,7 +21,7 @@ impl Process {
         Ok(match request {
             Request::LeaderAndIsr(request) => Response::LeaderAndIsr(self.lead_or_follow(request, step)?),
             Request::UpdateMetadata(request) => Response::UpdateMetadata(self.update_metadata(request)),
-            Request::StopReplica(request) => Response::StopReplica(self.stop_replicas(&request)),
+            Request::StopReplica(request) => Response::StopReplica(self.stop_replicas(&request, step)?),
             _ => Response::StopReplica(Told { error: ErrorCode::InvalidRequest }),
         })
     }
@@ -56,6 +57,7 @@ impl Process {
             }
             states.push(state);
         }
+        self.make_room(&states, step)?;
         self.take_roles(states, step)?;
         Ok(Told { error: ErrorCode::None })
     }
@@ -72,24 +74,63 @@ impl Process {
         self.image.brokers = alive.collect();
         let states = request.partitions.into_iter().map(|state: PartitionRegistration| (state.partition, state));
         self.image.partitions.extend(states);
+        for id in request.gone {
+            self.forget_topic(id);
+        }
         Told { error: ErrorCode::None }
     }
 
-    /// Without deletion: the replica follows nobody from now on.
-    fn stop_replicas(&mut self, request: &StopReplicaRequest) -> Told {
+    /// The replica follows nobody from now on. With deletion it is none any more: the answer leaves when its directory has
+    /// another name for good (C74).
+    fn stop_replicas(&mut self, request: &StopReplicaRequest, step: &mut Step<'_>) -> Result<Told, Stop> {
         if let Err(error) = self.judge(request.sender) {
-            return Told { error };
+            return Ok(Told { error });
         }
-        for partition in &request.partitions {
-            self.stop_following(*partition);
+        if request.delete {
+            self.remove_replicas(&request.partitions, step)?;
+        } else {
+            for partition in &request.partitions {
+                self.stop_following(*partition);
+            }
         }
-        Told { error: ErrorCode::None }
+        Ok(Told { error: ErrorCode::None })
+    }
+
+    /// Whatever is here of another topic of the same name: nobody has told this broker to delete it, because it was no replica
+    /// any more when the topic was. Before topics had ids its records would have been taken for the new topic's; later Kafka
+    /// refuses the new one, `INCONSISTENT_TOPIC_ID`, until somebody has tidied up (KIP-516). Here the old one goes.
+    fn make_room(&mut self, states: &[PartitionRegistration], step: &mut Step<'_>) -> Result<(), Stop> {
+        let wanted: BTreeSet<(Partition, String)> =
+            states.iter().filter_map(|state| Some((state.partition, self.image.directory(state.partition)?))).collect();
+        let in_the_way = |replica: &&Replica| {
+            let is_another = |(partition, directory): &(Partition, String)| {
+                directory == replica.log.directory() && *partition != replica.partition
+            };
+            wanted.iter().any(is_another)
+        };
+        let old: Vec<Partition> = self.replicas.values().filter(in_the_way).map(|replica| replica.partition).collect();
+        self.remove_replicas(&old, step)
+    }
+
+    /// Clients are told of it no more.
+    fn forget_topic(&mut self, id: TopicId) {
+        self.image.topics.remove(&id);
+        self.image.partitions.retain(|partition, _| partition.topic != id);
+        if let Some(zookeeper) = &mut self.zookeeper {
+            zookeeper.configs.forget(id);
+        }
     }
 
     fn learn_topics(&mut self, topics: &[ToldTopic]) {
         let mut changed: BTreeSet<TopicId> = BTreeSet::new();
         for topic in topics {
-            let (name, config, partitions) = (topic.name.clone(), (*topic.config).clone(), topic.partitions);
+            // Kafka's brokers know topics by name: of two of one name the newer is meant.
+            let namesakes = self.image.topics.iter().filter(|(id, other)| **id != topic.id && other.name == topic.name);
+            let older: Vec<TopicId> = namesakes.map(|(id, _)| *id).collect();
+            older.into_iter().for_each(|id| self.forget_topic(id));
+            let Some(zookeeper) = &mut self.zookeeper else { return };
+            let (name, partitions) = (topic.name.clone(), topic.partitions);
+            let config = zookeeper.configs.learn_told(topic);
             let now = TopicRegistration { name, config, partitions };
             if self.image.topics.insert(topic.id, now.clone()) != Some(now) {
                 changed.insert(topic.id);

@@ -43,7 +43,9 @@ impl Registering {
 
 impl Process {
     pub(super) fn list_topics(&mut self, step: &mut Step<'_>) {
-        self.ask(Tag::Topics, vec![Call::Children { path: TOPICS.to_owned(), watch: false }], step);
+        let topics = Call::Children { path: TOPICS.to_owned(), watch: false };
+        let calls = std::iter::once(topics).chain(self.own_config_calls()).collect();
+        self.ask(Tag::Topics, calls, step);
     }
 
     pub(super) fn topics_listed(&mut self, answers: &Answers, step: &mut Step<'_>) {
@@ -51,6 +53,7 @@ impl Process {
             Some(Ok(Answer::Children(names))) => names.clone(),
             _ => Vec::new(),
         };
+        self.own_configs_read(answers.get(1..).unwrap_or_default());
         let get = |path: String| Call::Get { path, watch: false };
         let calls = names.iter().flat_map(|name| [get(topic_path(name)), get(topic_config_path(name))]).collect();
         self.ask(Tag::TopicNodes(names), calls, step);
@@ -66,14 +69,17 @@ impl Process {
         for (name, pair) in names.into_iter().zip(answers.chunks(2)) {
             let Some(Ok(Answer::Node { data, stat })) = pair.first() else { continue };
             let Some(node) = TopicNode::decode(data) else { continue };
-            let config = match pair.get(1) {
-                Some(Ok(Answer::Node { data, .. })) => TopicConfigNode::decode(data).unwrap_or_default().config,
-                _ => TopicConfigNode::default().config,
+            let Some(zookeeper) = &mut self.zookeeper else { continue };
+            let (config, version) = match pair.get(1) {
+                Some(Ok(Answer::Node { data, stat })) => {
+                    (TopicConfigNode::decode(data).unwrap_or_default().config, stat.version)
+                }
+                _ => Default::default(),
             };
+            let id = TopicId(stat.czxid.0.unsigned_abs());
+            let config = zookeeper.configs.learn(id, version, config);
             let partitions = u32::try_from(node.partitions.len()).unwrap_or(u32::MAX);
-            self.image
-                .topics
-                .insert(TopicId(stat.czxid.0.unsigned_abs()), TopicRegistration { name, config, partitions });
+            self.image.topics.insert(id, TopicRegistration { name, config, partitions });
         }
         if self.replicas.is_empty() {
             let here = self.folder.directories.iter();

@@ -12,10 +12,11 @@ use crate::metadata::{MetadataRecord, PartitionChange};
 use crate::names::{BrokerEpoch, BrokerId, ClientId, ControllerEpoch, LeaderEpoch, Node, Time};
 use crate::protocol::Protocol;
 use crate::wire::{
-    Body, Channel, ConnectionId, CreateTopicsRequest, Envelope, ErrorCode, LeaderAndIsrRequest, LeadershipTold,
-    NewTopic, Request, Response, Sender, Told,
+    AdminRequest, AlteredResource, Body, Channel, ConnectionId, CreateTopicsRequest, Envelope, ErrorCode,
+    LeaderAndIsrRequest, LeadershipTold, NewTopic, Request, Response, Sender, Told,
 };
 use crate::zookeeper::Ensemble;
+use crate::zookeeper::assignment::Assignment;
 
 const CLIENT: Node = Node::Client(ClientId(1));
 const SECOND: Duration = Duration::from_secs(1);
@@ -151,6 +152,18 @@ impl Bench {
         }
     }
 
+    fn administer(&mut self, to: BrokerId, request: AdminRequest) -> ErrorCode {
+        match self.ask(to, Channel::Client, Request::Administer(request)) {
+            Response::Administer(answer) => answer.error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// How many replicas each broker has.
+    fn replicas(&self) -> Vec<usize> {
+        self.brokers.values().map(|(broker, _)| broker.replicas().count()).collect()
+    }
+
     /// What was decided about partitions since, in order.
     fn changes(&self, since: usize) -> Vec<PartitionChange> {
         let change = |(_, event): &(Node, Event)| match event {
@@ -222,7 +235,7 @@ fn the_next_controller_has_a_higher_epoch_and_the_one_before_is_not_obeyed() {
     let replica = broker.replicas().next().expect("it has replicas");
     let (partition, known) = (replica.partition, replica.leader_epoch.expect("told"));
     let state = crate::zookeeper::znodes::StateNode { controller_epoch: 1, leader: 2, leader_epoch: 9, isr: vec![2] }
-        .registration(partition, vec![BrokerId(1), BrokerId(2), BrokerId(3)], 9);
+        .registration(partition, Assignment { replicas: (1..=3).map(BrokerId).collect(), ..Assignment::default() }, 9);
     let own = *bench.epochs(BrokerId(2)).last().expect("registered");
     let mut tell = |epoch: i32, to: BrokerEpoch, leader_epoch: LeaderEpoch| {
         let sender = Sender { controller: BrokerId(1), epoch: ControllerEpoch(epoch), to };
@@ -269,4 +282,66 @@ fn whoever_is_told_to_stop_hands_over_and_is_gone_at_once() {
         )
     };
     assert!(bench.notes.iter().any(|(_, event)| gone(event)), "its session was closed");
+}
+
+#[test]
+fn the_name_of_a_topic_is_free_when_its_last_replica_is_gone() {
+    let mut bench = Bench::new();
+    bench.create_topic(BrokerId(1)).expect("created");
+    bench.cut.insert(BrokerId(3));
+    bench.wait(8 * SECOND);
+    let delete = || AdminRequest::DeleteTopic { name: "t".to_owned() };
+    assert_eq!(bench.administer(BrokerId(2), delete()), ErrorCode::NotController);
+    assert_eq!(bench.administer(BrokerId(1), delete()), ErrorCode::None);
+    assert_eq!(bench.replicas(), [0, 0, 3], "C74: nobody speaks to who is gone");
+    assert_eq!(bench.create_topic(BrokerId(1)), Err(ErrorCode::TopicAlreadyExists));
+    bench.cut.clear();
+    bench.wait(2 * SECOND);
+    assert_eq!(bench.replicas(), [0, 0, 0]);
+    assert_eq!(bench.administer(BrokerId(1), delete()), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(bench.create_topic(BrokerId(1)), Ok(()));
+    assert_eq!(bench.replicas(), [3, 3, 3]);
+}
+
+#[test]
+fn what_an_operator_asks_for_is_judged_first() {
+    let mut bench = Bench::new();
+    bench.create_topic(BrokerId(1)).expect("created");
+    let topic = || "t".to_owned();
+    let elect = |partition| AdminRequest::ElectLeaders { topic: topic(), partition, unclean: false };
+    let set = |name: &str, value: &str| AdminRequest::IncrementalAlterConfigs {
+        resource: AlteredResource::Topic(topic()),
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+    };
+    let reassign = |replicas| AdminRequest::AlterPartitionReassignments { topic: topic(), partition: 0, replicas };
+    let asked = [
+        (elect(0), ErrorCode::ElectionNotNeeded),
+        (elect(7), ErrorCode::UnknownTopicOrPartition),
+        (set("replication.factor", "2"), ErrorCode::InvalidConfig),
+        (set("min.insync.replicas", "none"), ErrorCode::InvalidConfig),
+        (set("min.insync.replicas", "2"), ErrorCode::None),
+        (reassign(None), ErrorCode::NoReassignmentInProgress),
+        (reassign(Some(vec![BrokerId(4)])), ErrorCode::InvalidReplicaAssignment),
+        (AdminRequest::CreatePartitions { name: topic(), partitions: 3 }, ErrorCode::InvalidPartitions),
+        (AdminRequest::CreatePartitions { name: topic(), partitions: 5 }, ErrorCode::None),
+        (AdminRequest::UnregisterBroker { broker: BrokerId(1) }, ErrorCode::UnsupportedVersion),
+    ];
+    for (request, error) in asked {
+        assert_eq!(bench.administer(BrokerId(1), request.clone()), error, "{request:?}");
+    }
+    assert_eq!(bench.replicas(), [5, 5, 5]);
+}
+
+#[test]
+fn fewer_replicas_are_left_at_once_and_the_leader_among_them() {
+    let mut bench = Bench::new();
+    bench.create_topic(BrokerId(1)).expect("created");
+    for partition in 0..3 {
+        let replicas = Some(vec![BrokerId(2)]);
+        let request = AdminRequest::AlterPartitionReassignments { topic: "t".to_owned(), partition, replicas };
+        assert_eq!(bench.administer(BrokerId(1), request), ErrorCode::None);
+    }
+    assert_eq!(bench.replicas(), [0, 3, 0]);
+    assert_eq!(bench.leaders()[&BrokerId(2)], 3);
 }

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::elections::Strategy;
-use super::jobs::Job;
-use super::reign::{Reign, shutdown_refused};
+use super::jobs::{Job, shutdown_refused};
+use super::reign::Reign;
 use super::{Hands, Question};
 use crate::names::{BrokerEpoch, BrokerId, Partition};
 use crate::wire::{ControlledShutdownRequest, ErrorCode, ReplyTo};
@@ -91,5 +91,14 @@ impl Reign {
         }
         self.jobs.push_front(Job::Create);
         self.jobs.push_front(Job::Elect(Strategy::Offline, self.context.offline()));
+        for (broker, _) in brokers {
+            self.go_on_deleting_at(*broker, hands);
+        }
+        let wanted = |partition: &Partition| {
+            let target = self.context.assignment(*partition).target();
+            brokers.iter().any(|(broker, _)| target.contains(broker))
+        };
+        let moving: Vec<Partition> = self.context.moving().into_iter().filter(wanted).collect();
+        self.go_on_moving(&moving);
     }
 }

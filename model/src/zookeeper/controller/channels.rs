@@ -77,13 +77,19 @@ impl Channels {
         self.own_requests.pop_front()
     }
 
-    /// A broker has answered; whatever it says, the next request follows.
-    pub(super) fn answered(&mut self, from: BrokerId, correlation: u64, now: Time, effects: &mut Effects) {
-        let Some(queue) = self.queues.get_mut(&from) else { return };
-        if queue.under_way.take_if(|(number, _)| *number == correlation).is_some() {
-            queue.requests.pop_front();
-            self.send(from, now, effects);
-        }
+    /// A broker has answered; whatever it says, the next request follows. Returns the one that was answered.
+    pub(super) fn answered(
+        &mut self,
+        from: BrokerId,
+        correlation: u64,
+        now: Time,
+        effects: &mut Effects,
+    ) -> Option<Request> {
+        let queue = self.queues.get_mut(&from)?;
+        queue.under_way.take_if(|(number, _)| *number == correlation)?;
+        let request = queue.requests.pop_front();
+        self.send(from, now, effects);
+        request
     }
 
     /// The connection is gone: the request will be sent again.

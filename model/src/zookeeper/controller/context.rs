@@ -9,6 +9,7 @@ use crate::config::{BrokerConfig, TopicConfig};
 use crate::metadata::PartitionRegistration;
 use crate::names::{BrokerEpoch, BrokerId, ControllerEpoch, Partition, TopicId};
 use crate::wire::{LeadershipTold, ToldTopic};
+use crate::zookeeper::assignment::Assignment;
 use crate::zookeeper::znodes::{StateNode, TopicNode};
 
 /// The copy.
@@ -24,6 +25,10 @@ pub(super) struct Context {
     pub(super) shutting_down: BTreeSet<BrokerId>,
     pub(super) topics: BTreeMap<TopicId, Topic>,
     pub(super) states: BTreeMap<Partition, LeadershipTold>,
+    /// Topics that are to be deleted, and are not yet because a partition of theirs is being reassigned (C74).
+    pub(super) doomed: BTreeSet<String>,
+    /// Topics that are being deleted, by name. They are none of the others any more.
+    pub(super) deleting: BTreeMap<String, Deletion>,
 }
 
 /// A topic.
@@ -31,7 +36,21 @@ pub(super) struct Context {
 pub(super) struct Topic {
     pub(super) name: String,
     pub(super) assignment: TopicNode,
+    /// Of its znode.
+    pub(super) version: i32,
     pub(super) config: TopicConfig,
+    /// Of the znode of that.
+    pub(super) config_version: i32,
+}
+
+/// How far a topic is deleted.
+#[derive(Clone, Debug)]
+pub(super) struct Deletion {
+    pub(super) id: TopicId,
+    /// The replicas that have not said that they are gone.
+    pub(super) left: BTreeSet<(Partition, BrokerId)>,
+    /// Partitions that have a znode.
+    pub(super) written: BTreeSet<u32>,
 }
 
 impl Context {
@@ -60,8 +79,47 @@ impl Context {
 
     /// The assigned replicas, the preferred leader first.
     pub(super) fn replicas(&self, partition: Partition) -> Vec<BrokerId> {
+        self.assignment(partition).replicas
+    }
+
+    /// The same, with those that come and go.
+    pub(super) fn assignment(&self, partition: Partition) -> Assignment {
         let topic = self.topics.get(&partition.topic);
-        topic.map(|topic| topic.assignment.replicas(partition.index)).unwrap_or_default()
+        topic.map(|topic| topic.assignment.assignment(partition.index)).unwrap_or_default()
+    }
+
+    /// The partition has other replicas from now on.
+    pub(super) fn assign(&mut self, partition: Partition, assignment: &Assignment) {
+        if let Some(topic) = self.topics.get_mut(&partition.topic) {
+            topic.assignment = topic.assignment.with(partition.index, assignment);
+        }
+        if let Some(told) = self.states.get_mut(&partition) {
+            told.state.assign(&assignment.replicas, &assignment.adding, &assignment.removing);
+        }
+    }
+
+    /// Partitions that are being reassigned.
+    pub(super) fn moving(&self) -> Vec<Partition> {
+        self.partitions().into_iter().filter(|partition| self.assignment(*partition).is_moving()).collect()
+    }
+
+    /// The topic is being deleted, and none of the others any more.
+    pub(super) fn condemn(&mut self, id: TopicId) {
+        let of_topic = |partition: &Partition| partition.topic == id;
+        let partitions = self.partitions().into_iter().filter(of_topic);
+        let replicas = |partition: Partition| self.replicas(partition).into_iter().map(move |id| (partition, id));
+        let left = partitions.flat_map(replicas).collect();
+        let written =
+            self.states.keys().filter(|partition| of_topic(partition)).map(|partition| partition.index).collect();
+        self.states.retain(|partition, _| !of_topic(partition));
+        if let Some(topic) = self.topics.remove(&id) {
+            self.deleting.insert(topic.name, Deletion { id, left, written });
+        }
+    }
+
+    /// Whether the topic is deleted, or will be.
+    pub(super) fn is_going(&self, name: &str) -> bool {
+        self.doomed.contains(name) || self.deleting.contains_key(name)
     }
 
     pub(super) fn state(&self, partition: Partition) -> Option<&PartitionRegistration> {
@@ -70,7 +128,7 @@ impl Context {
 
     /// A state was read.
     pub(super) fn read(&mut self, partition: Partition, node: &StateNode, version: i32) {
-        let state = node.registration(partition, self.replicas(partition), version);
+        let state = node.registration(partition, self.assignment(partition), version);
         let controller_epoch = ControllerEpoch(node.controller_epoch);
         self.states.insert(partition, LeadershipTold { state, controller_epoch });
     }
@@ -99,8 +157,8 @@ impl Context {
         let told = |id: TopicId| {
             let topic = self.topics.get(&id)?;
             let partitions = u32::try_from(topic.assignment.partitions.len()).unwrap_or(u32::MAX);
-            let config = Box::new(topic.config.clone());
-            Some(ToldTopic { id, name: topic.name.clone(), partitions, config })
+            let (config, config_version) = (Box::new(topic.config.clone()), topic.config_version);
+            Some(ToldTopic { id, name: topic.name.clone(), partitions, config, config_version })
         };
         ids.into_iter().filter_map(told).collect()
     }

@@ -15,6 +15,12 @@ pub(crate) enum Strategy {
     Offline,
     /// The leader wants to go in an orderly way.
     ControlledShutdown,
+    /// The same, and somebody would rather lose records than wait.
+    Uncleanly,
+    /// The preferred leader is to lead, if it is in sync.
+    Preferred,
+    /// Nothing is to change but the leader epoch, so that replicas take in an assignment (C65).
+    Refresh,
     /// These replicas are not to be in sync any more: their brokers are gone, or going.
     Remove(BTreeSet<BrokerId>),
 }
@@ -39,7 +45,10 @@ impl Strategy {
         by: &Circumstances<'_>,
     ) -> Option<PartitionRegistration> {
         let (leader, isr) = match self {
-            Self::Offline => offline(before, by)?,
+            Self::Offline => offline(before, by, by.unclean_allowed)?,
+            Self::Uncleanly => offline(before, by, true)?,
+            Self::Preferred => preferred(before, by)?,
+            Self::Refresh => (before.leader, before.isr.clone()),
             Self::ControlledShutdown => controlled_shutdown(before, by)?,
             Self::Remove(gone) => remove(before, gone)?,
         };
@@ -48,17 +57,43 @@ impl Strategy {
     }
 }
 
-fn offline(before: &PartitionRegistration, by: &Circumstances<'_>) -> Option<(Option<BrokerId>, Vec<BrokerId>)> {
+fn offline(
+    before: &PartitionRegistration,
+    by: &Circumstances<'_>,
+    unclean_allowed: bool,
+) -> Option<(Option<BrokerId>, Vec<BrokerId>)> {
     if before.leader.is_some_and(by.online) {
         return None;
     }
-    let elected = by.election.elect(None, &before.replicas, &before.isr, by.online, by.unclean_allowed)?;
+    let elected = by.election.elect(None, &before.replicas, &before.isr, by.online, unclean_allowed)?;
     let isr = if before.isr.contains(&elected.leader) {
         before.isr.iter().copied().filter(|&member| (by.online)(member)).collect()
     } else {
         vec![elected.leader]
     };
     Some((Some(elected.leader), isr))
+}
+
+fn preferred(before: &PartitionRegistration, by: &Circumstances<'_>) -> Option<(Option<BrokerId>, Vec<BrokerId>)> {
+    let preferred = *before.replicas.first()?;
+    let may_lead = before.leader != Some(preferred) && before.isr.contains(&preferred) && (by.online)(preferred);
+    may_lead.then(|| (Some(preferred), before.isr.clone()))
+}
+
+/// Whoever leads a partition once it has these replicas and no others (R95, C70), and who is in sync: `None` if nobody who is in
+/// sync would stay, or nobody of them is alive.
+pub(super) fn without_others(
+    before: &PartitionRegistration,
+    replicas: &[BrokerId],
+    by: &Circumstances<'_>,
+) -> Option<PartitionRegistration> {
+    let isr: Vec<BrokerId> = before.isr.iter().copied().filter(|member| replicas.contains(member)).collect();
+    let unclean_allowed = by.unclean_allowed && isr.is_empty();
+    let present = before.leader.filter(|leader| replicas.contains(leader));
+    let elected = by.election.elect(present, replicas, &isr, by.online, unclean_allowed)?;
+    let isr = if isr.contains(&elected.leader) { isr } else { vec![elected.leader] };
+    let (leader, leader_epoch) = (Some(elected.leader), before.leader_epoch.next());
+    Some(PartitionRegistration { leader, isr, leader_epoch, ..before.clone() })
 }
 
 fn controlled_shutdown(
@@ -146,6 +181,34 @@ mod tests {
         assert_eq!(decide(shutdown(), (Some(1), &[1, 2, 3]), &all, &[1], false), Some((Some(2), vec![2, 3], 5)));
         assert_eq!(decide(shutdown(), (Some(1), &[1]), &all, &[1], true), None, "and to nobody else");
         assert_eq!(decide(shutdown(), (Some(2), &[1, 2]), &all, &[1], false), None, "it does not lead");
+    }
+
+    #[test]
+    fn the_preferred_leader_leads_if_it_is_in_sync_and_there() {
+        let preferred = || Strategy::Preferred;
+        let all = [1, 2, 3];
+        assert_eq!(decide(preferred(), (Some(2), &[2, 1]), &all, &[], false), Some((Some(1), vec![2, 1], 5)));
+        assert_eq!(decide(preferred(), (Some(1), &[1, 2]), &all, &[], false), None, "it does");
+        assert_eq!(decide(preferred(), (Some(2), &[2, 3]), &all, &[], true), None);
+        assert_eq!(decide(preferred(), (Some(2), &[2, 1]), &[2, 3], &[], true), None);
+        assert_eq!(decide(Strategy::Uncleanly, (None, &[1]), &[3], &[], false), Some((Some(3), vec![3], 5)));
+        assert_eq!(decide(Strategy::Refresh, (None, &[1]), &[], &[], false), Some((None, vec![1], 5)));
+    }
+
+    #[test]
+    fn who_is_in_sync_and_stays_leads_a_partition_with_fewer_replicas() {
+        let decide = |leader, isr: &[u32], replicas: &[u32], alive: &[u32], unclean_allowed| {
+            let online = |broker: BrokerId| alive.contains(&broker.0);
+            let (election, leaving) = (Election::FromIsr, &|_| false);
+            let by = Circumstances { election, online: &online, leaving, unclean_allowed };
+            let after = without_others(&state(leader, isr), &ids(replicas), &by)?;
+            assert_eq!(after.leader_epoch, LeaderEpoch(5));
+            Some((after.leader?.0, after.isr.iter().map(|member| member.0).collect::<Vec<_>>()))
+        };
+        assert_eq!(decide(Some(1), &[1, 2, 3], &[2, 1], &[1, 2, 3], false), Some((1, vec![1, 2])));
+        assert_eq!(decide(Some(1), &[1, 2, 3], &[3, 2], &[1, 2], false), Some((2, vec![2, 3])));
+        assert_eq!(decide(Some(1), &[1], &[3, 2], &[1, 2, 3], false), None, "nobody has everything");
+        assert_eq!(decide(Some(1), &[1], &[3, 2], &[1, 2, 3], true), Some((3, vec![3])), "uncleanly");
     }
 
     #[test]

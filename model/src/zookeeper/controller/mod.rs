@@ -4,11 +4,15 @@
 //! file is the race; `reign` is what follows. It must not know replicas: to its own broker a controller speaks as to any
 //! other.
 
+mod administering;
 mod brokers;
 mod channels;
 mod context;
+mod deciding;
+mod deleting;
 mod elections;
 mod jobs;
+mod moving;
 mod reading;
 mod reign;
 mod telling;
@@ -25,7 +29,7 @@ use crate::machine::Effects;
 use crate::names::{BrokerId, ControllerEpoch, LeaderEpoch, Time};
 use crate::protocol::Protocol;
 use crate::wire::{
-    Answer, Call, CreateMode, Operation, ReplyTo, Request, Response, WatchEvent, WatchKind, ZooKeeperError,
+    Answer, Call, CreateMode, ErrorCode, Operation, ReplyTo, Request, Response, WatchEvent, WatchKind, ZooKeeperError,
 };
 
 pub(crate) use self::jobs::Job;
@@ -158,9 +162,36 @@ impl Controller {
     }
 
     /// A broker has answered what this controller has said.
-    pub(crate) fn told<T>(&mut self, from: BrokerId, correlation: u64, hands: &mut Hands<'_, T>) {
+    pub(crate) fn told<T: Clone + From<Question>>(
+        &mut self,
+        from: BrokerId,
+        correlation: u64,
+        error: ErrorCode,
+        hands: &mut Hands<'_, T>,
+    ) {
+        if let Some(reign) = &mut self.reign
+            && let Some(request) = reign.channels_mut().answered(from, correlation, hands.now, hands.effects)
+        {
+            reign.told(from, request, error, hands);
+        }
+    }
+
+    /// Its own broker has.
+    pub(crate) fn own_told<T: Clone + From<Question>>(
+        &mut self,
+        request: Request,
+        error: ErrorCode,
+        hands: &mut Hands<'_, T>,
+    ) {
         if let Some(reign) = &mut self.reign {
-            reign.channels_mut().answered(from, correlation, hands.now, hands.effects);
+            reign.told(self.own, request, error, hands);
+        }
+    }
+
+    /// Its broker has taken in other properties than it had.
+    pub(crate) fn reconfigured<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
+        if let Some(reign) = &mut self.reign {
+            reign.reconfigured(hands);
         }
     }
 
@@ -170,9 +201,9 @@ impl Controller {
         }
     }
 
-    pub(crate) fn tick<T>(&mut self, hands: &mut Hands<'_, T>) {
+    pub(crate) fn tick<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
         if let Some(reign) = &mut self.reign {
-            reign.channels_mut().tick(hands.now, hands.effects);
+            reign.tick(hands);
         }
     }
 

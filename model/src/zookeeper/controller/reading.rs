@@ -67,7 +67,9 @@ impl Reign {
                 self.alive(alive, protocol);
             }
             Job::Topics => {
-                let new = names(&answers).filter(|name| self.context.named(name).is_none()).cloned().collect();
+                let is_known =
+                    |name: &str| self.context.named(name).is_some() || self.context.deleting.contains_key(name);
+                let new = names(&answers).filter(|name| !is_known(name)).cloned().collect();
                 self.jobs.push_front(Job::TopicNodes(new));
             }
             Job::TopicNodes(names) => self.topics_read(names, &answers),
@@ -138,16 +140,18 @@ impl Reign {
             let Some(Ok(Answer::Node { data, stat })) = pair.first() else { continue };
             let Some(assignment) = TopicNode::decode(data) else { continue };
             let id = TopicId(stat.czxid.0.unsigned_abs());
-            let config = pair.get(1).and_then(node::<TopicConfigNode>).map(|(node, _)| node.config).unwrap_or_default();
+            let config = pair.get(1).and_then(node::<TopicConfigNode>);
+            let (config, config_version) = config.map(|(node, version)| (node.config, version)).unwrap_or_default();
             partitions.extend(assignment.partitions.keys().map(|&index| Partition { topic: id, index }));
-            self.context.topics.insert(id, Topic { name, assignment, config });
+            let version = stat.version;
+            self.context.topics.insert(id, Topic { name, assignment, version, config, config_version });
         }
         self.jobs.push_front(Job::States(partitions));
     }
 }
 
 /// The names of a node's children, as answered.
-fn names(answers: &Answers) -> impl Iterator<Item = &String> {
+pub(super) fn names(answers: &Answers) -> impl Iterator<Item = &String> {
     let names = match answers.first() {
         Some(Ok(Answer::Children(names))) => names.as_slice(),
         _ => &[],

@@ -9,19 +9,22 @@ use std::time::Duration;
 
 use super::channels::Channels;
 use super::context::Context;
-use super::elections::{Circumstances, Strategy};
+use super::elections::Strategy;
 use super::jobs::{Happened, Job};
 use super::{Answers, Hands, Question};
 use crate::metadata::PartitionRegistration;
-use crate::names::{BrokerId, ControllerEpoch, Partition, PartitionEpoch, Time};
+use crate::names::{BrokerId, ControllerEpoch, Partition, Time};
 use crate::wire::{
-    AdminResponse, Answer, Call, ControlledShutdownResponse, CreateMode, CreateTopicsRequest, CreateTopicsResponse,
-    CreatedTopic, ErrorCode, LeadershipTold, Operation, ReplyTo, Request, Response, WatchEvent, ZooKeeperError,
+    Answer, Call, ControlledShutdownResponse, CreateMode, ErrorCode, Operation, ReplyTo, Request, Response, WatchEvent,
+    ZooKeeperError,
 };
 use crate::zookeeper::znodes::{
-    BROKER_IDS, CONTROLLER_EPOCH, Content, ISR_CHANGES, KNOWN_BROKERS, KnownBrokersNode, StateNode, TOPICS, state_path,
-    topic_path,
+    BROKER_IDS, Content, DELETED_TOPICS, ISR_CHANGES, KNOWN_BROKERS, Kind, KnownBrokersNode, StateNode, TOPICS,
+    state_path, topic_path,
 };
+
+/// A new controller gives preferred leaders their partitions back so soon; from then on as often as it is told (C70).
+const FIRST_BALANCE_AFTER: Duration = Duration::from_secs(5);
 
 /// Another controller was elected since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(super) struct Reign {
     under_way: Option<Job>,
     /// Partitions whose replicas are to be told of a new state.
     pub(super) news: BTreeSet<Partition>,
+    /// When partitions are given back to their preferred leaders.
+    balance_at: Option<Time>,
 }
 
 impl Reign {
@@ -56,6 +61,7 @@ impl Reign {
             jobs: VecDeque::new(),
             under_way: None,
             news: BTreeSet::new(),
+            balance_at: None,
         }
     }
 
@@ -72,12 +78,37 @@ impl Reign {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.channels.deadline()
+        self.channels.deadline().into_iter().chain(self.balance_at).min()
     }
 
     /// Takes over (C64).
     pub(super) fn begin<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
+        self.balance_at = hands.config.auto_leader_rebalance_enable.then_some(hands.now + FIRST_BALANCE_AFTER);
         self.happened(Happened::Elected, hands);
+    }
+
+    pub(super) fn tick<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
+        self.channels.tick(hands.now, hands.effects);
+        if self.balance_at.take_if(|at| hands.now >= *at).is_some() {
+            let every = Duration::from_secs(hands.config.leader_imbalance_check_interval_seconds.into());
+            self.balance_at = Some(hands.now + every);
+            self.happened(Happened::Balance, hands);
+        }
+    }
+
+    /// A broker has answered what it was told.
+    pub(super) fn told<T: Clone + From<Question>>(
+        &mut self,
+        broker: BrokerId,
+        request: Request,
+        error: ErrorCode,
+        hands: &mut Hands<'_, T>,
+    ) {
+        if let (Request::StopReplica(stop), ErrorCode::None) = (request, error)
+            && stop.delete
+        {
+            self.happened(Happened::Removed(broker, stop.partitions), hands);
+        }
     }
 
     /// It is over: who waits is told so. Returns how many did.
@@ -87,37 +118,23 @@ impl Reign {
         }
         let mut unanswered = 0;
         for job in self.under_way.take().into_iter().chain(std::mem::take(&mut self.jobs)) {
-            match job {
-                Job::Relieved(reply, _) => {
-                    hands.answer(reply, shutdown_refused(ErrorCode::NotController));
-                    unanswered += 1;
-                }
-                Job::TopicWritten(reply, request) => {
-                    hands.answer(reply, creation_refused(&request));
-                    unanswered += 1;
-                }
-                _ => {}
+            if let Some((reply, refusal)) = job.refusal() {
+                hands.answer(reply, refusal);
+                unanswered += 1;
             }
         }
-        for happened in self.queue {
-            match happened {
-                Happened::Shutdown(reply, _) => {
-                    hands.answer(reply, shutdown_refused(ErrorCode::NotController));
-                    unanswered += 1;
-                }
-                Happened::CreateTopics(reply, request) => {
-                    hands.answer(reply, creation_refused(&request));
-                    unanswered += 1;
-                }
-                Happened::Elected | Happened::Brokers | Happened::Topics | Happened::Isrs => {}
-            }
+        for (reply, refusal) in self.queue.into_iter().filter_map(Happened::refusal) {
+            hands.answer(reply, refusal);
+            unanswered += 1;
         }
         unanswered
     }
 
     /// Whatever was watched may have changed.
     pub(super) fn look_again<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
-        for happened in [Happened::Brokers, Happened::Topics, Happened::Isrs] {
+        let moving = self.context.moving().into_iter().map(Happened::Moving);
+        let all = [Happened::Brokers, Happened::Topics, Happened::Isrs, Happened::Deletions];
+        for happened in all.into_iter().chain(moving) {
             self.happened(happened, hands);
         }
     }
@@ -127,8 +144,20 @@ impl Reign {
             BROKER_IDS => self.happened(Happened::Brokers, hands),
             TOPICS => self.happened(Happened::Topics, hands),
             ISR_CHANGES => self.happened(Happened::Isrs, hands),
-            _ => {}
+            DELETED_TOPICS => self.happened(Happened::Deletions, hands),
+            path => {
+                if let Some(Kind::State(name, index)) = Kind::of(path)
+                    && let Some(topic) = self.context.named(name)
+                {
+                    self.happened(Happened::Moving(Partition { topic, index }), hands);
+                }
+            }
         }
+    }
+
+    /// Properties are others than they were.
+    pub(super) fn reconfigured<T: Clone + From<Question>>(&mut self, hands: &mut Hands<'_, T>) {
+        self.happened(Happened::Reconfigured, hands);
     }
 
     pub(super) fn serve<T: Clone + From<Question>>(
@@ -140,11 +169,9 @@ impl Reign {
         match request {
             Request::ControlledShutdown(request) => self.happened(Happened::Shutdown(reply, request), hands),
             Request::CreateTopics(request) => self.happened(Happened::CreateTopics(reply, request), hands),
-            _ => {
-                let message = "not in ZooKeeper mode".to_owned();
-                let refused = AdminResponse { error: ErrorCode::UnsupportedVersion, message };
-                hands.answer(reply, Response::Administer(refused));
-            }
+            Request::Administer(request) => self.happened(Happened::Administer(reply, request), hands),
+            // Nobody hands over anything else.
+            _ => {}
         }
     }
 
@@ -178,7 +205,7 @@ impl Reign {
                 self.plan(happened, hands);
                 continue;
             };
-            match self.calls(&job, hands) {
+            match self.calls(&job) {
                 None => self.perform(job, hands),
                 Some(calls) if calls.is_empty() => self.take(job, Vec::new(), hands)?,
                 Some(calls) => {
@@ -197,6 +224,7 @@ impl Reign {
                     Job::KnownBrokers,
                     Job::Brokers,
                     Job::Topics,
+                    Job::Deletions,
                     Job::Begin,
                     Job::Settle,
                     Job::IsrChanges,
@@ -207,6 +235,12 @@ impl Reign {
             Happened::Isrs => self.jobs.push_back(Job::IsrChanges),
             Happened::CreateTopics(reply, request) => self.jobs.push_back(Job::TopicWritten(reply, request)),
             Happened::Shutdown(reply, request) => self.plan_shutdown(reply, request, hands),
+            Happened::Administer(reply, request) => self.plan_administration(reply, request, hands),
+            Happened::Deletions => self.jobs.push_back(Job::Deletions),
+            Happened::Removed(broker, partitions) => self.removed(broker, &partitions),
+            Happened::Moving(partition) => self.jobs.push_back(Job::Move(partition)),
+            Happened::Balance => self.plan_balance(),
+            Happened::Reconfigured => self.jobs.push_back(Job::Elect(Strategy::Offline, self.context.offline())),
         }
     }
 
@@ -221,6 +255,8 @@ impl Reign {
                     self.jobs.push_front(Job::Remember);
                     self.jobs.push_front(Job::Join(returned.into_iter().collect()));
                 }
+                self.go_on_deleting(hands);
+                self.go_on_moving(&self.context.moving());
             }
             Job::Fail(brokers) => self.fail(&brokers, hands),
             Job::Join(brokers) => self.join(&brokers, hands),
@@ -235,26 +271,20 @@ impl Reign {
                 let answer = ControlledShutdownResponse { error: ErrorCode::None, remaining };
                 hands.answer(reply, Response::ControlledShutdown(answer));
             }
+            Job::Elected(reply, partition, unclean) => self.say_elected(reply, partition, unclean, hands),
             _ => {}
         }
     }
 
     /// What is to be asked for a job; `None` if nothing is.
-    fn calls<T: Clone + From<Question>>(&self, job: &Job, hands: &Hands<'_, T>) -> Option<Vec<Call>> {
-        let check = || Operation::Check { path: CONTROLLER_EPOCH.to_owned(), version: self.epoch.0 };
+    fn calls(&self, job: &Job) -> Option<Vec<Call>> {
         match job {
             Job::Elect(_, partitions) if partitions.is_empty() => Some(Vec::new()),
             Job::Elect(_, partitions) => {
-                let epoch = Call::Get { path: CONTROLLER_EPOCH.to_owned(), watch: false };
-                Some(std::iter::once(epoch).chain(self.state_calls(partitions)).collect())
+                Some(std::iter::once(Self::epoch_call()).chain(self.state_calls(partitions)).collect())
             }
             Job::Write(_, states) => {
-                let write = |state: &PartitionRegistration| {
-                    let path = state_path(self.context.name(state.partition.topic), state.partition.index);
-                    let data = StateNode::of(state, self.epoch).encode();
-                    let version = Some(state.partition_epoch.0);
-                    Call::Multi(vec![check(), Operation::SetData { path, data, version }])
-                };
+                let write = |state: &PartitionRegistration| Call::Multi(vec![self.check(), self.set_state(state)]);
                 Some(states.iter().map(write).collect())
             }
             Job::Created(states) => {
@@ -264,7 +294,7 @@ impl Reign {
                     let above = format!("{}/partitions/{}", topic_path(name), state.partition.index);
                     let data = StateNode::of(state, self.epoch).encode();
                     Call::Multi(vec![
-                        check(),
+                        self.check(),
                         Operation::Create { path: above, data: bytes::Bytes::new(), mode },
                         Operation::Create { path: state_path(name, state.partition.index), data, mode },
                     ])
@@ -274,13 +304,14 @@ impl Reign {
             Job::Remember => {
                 let epochs = self.context.live.iter().map(|(id, epoch)| (id.0, epoch.0)).collect();
                 let (path, data) = (KNOWN_BROKERS.to_owned(), KnownBrokersNode { epochs }.encode());
-                Some(vec![Call::Multi(vec![check(), Operation::SetData { path, data, version: None }])])
+                Some(vec![Call::Multi(vec![self.check(), Operation::SetData { path, data, version: None }])])
             }
             Job::TopicWritten(_, request) => Some(self.topic_calls(request)),
-            other => {
-                let _ = hands;
-                self.reading_calls(other)
-            }
+            other => self
+                .administering_calls(other)
+                .or_else(|| self.moving_calls(other))
+                .or_else(|| self.deleting_calls(other))
+                .or_else(|| self.reading_calls(other)),
         }
     }
 
@@ -320,71 +351,21 @@ impl Reign {
                 let answer = Response::CreateTopics(self.topics_created(&request, answers));
                 hands.answer(reply, answer);
             }
+            job @ (Job::Grow(..) | Job::Doom(..) | Job::Configure(..) | Job::Configured(..)) => {
+                self.administered(job, answers, hands)?;
+            }
+            job @ (Job::Assign(..)
+            | Job::Assigned(..)
+            | Job::Move(_)
+            | Job::Shrink(_)
+            | Job::Moved(_)
+            | Job::Look(_)) => self.moved(job, answers, hands)?,
+            Job::Deletions => self.deletions_read(&answers, hands),
+            Job::Erase(name) => self.erased(name, &answers),
             other => self.read(other, answers, hands.protocol),
         }
         Ok(())
     }
-
-    fn written(&mut self, state: PartitionRegistration, version: i32) {
-        let partition = state.partition;
-        let state = PartitionRegistration { partition_epoch: PartitionEpoch(version), ..state };
-        self.context.states.insert(partition, LeadershipTold { state, controller_epoch: self.epoch });
-        self.news.insert(partition);
-    }
-
-    /// C67, C70: decides on what was just read, whatever was believed before.
-    fn elect<T: Clone + From<Question>>(
-        &mut self,
-        strategy: Strategy,
-        partitions: &[Partition],
-        answers: Answers,
-        hands: &mut Hands<'_, T>,
-    ) -> Result<(), Moved> {
-        let mut answers = answers.into_iter();
-        match answers.next() {
-            None => return Ok(()),
-            Some(Ok(Answer::Node { stat, .. })) if stat.version == self.epoch.0 => {}
-            Some(_) => return Err(Moved),
-        }
-        let mut states = Vec::new();
-        for (&partition, answer) in partitions.iter().zip(answers) {
-            let known = self.context.state(partition).map(|state| state.leader_epoch);
-            if !self.take_state(partition, answer) {
-                continue;
-            }
-            let context = &self.context;
-            let by = Circumstances {
-                election: hands.protocol.election,
-                online: &|broker| context.is_online(broker),
-                leaving: &|broker| context.shutting_down.contains(&broker),
-                unclean_allowed: context.allows_unclean_election(partition.topic, hands.config),
-            };
-            let Some(before) = context.state(partition) else { continue };
-            match strategy.decide(before, &by) {
-                Some(after) => states.push(after),
-                None if known != Some(before.leader_epoch) => {
-                    self.news.insert(partition);
-                }
-                None => {}
-            }
-        }
-        if !states.is_empty() {
-            self.jobs.push_front(Job::Write(strategy, states));
-        }
-        self.tell(hands);
-        Ok(())
-    }
-}
-
-pub(super) fn shutdown_refused(error: ErrorCode) -> Response {
-    Response::ControlledShutdown(ControlledShutdownResponse { error, remaining: Vec::new() })
-}
-
-fn creation_refused(request: &CreateTopicsRequest) -> Response {
-    let why = || (ErrorCode::NotController, "this broker is not the controller any more".to_owned());
-    let refused = |name: &String| CreatedTopic { name: name.clone(), result: Err(why()) };
-    let topics = request.topics.iter().map(|topic| refused(&topic.name)).collect();
-    Response::CreateTopics(CreateTopicsResponse { topics })
 }
 
 /// What an ensemble's refusal means for a topic that was to be created.

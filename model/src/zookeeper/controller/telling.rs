@@ -4,7 +4,7 @@
 
 use super::reign::Reign;
 use super::{Hands, Question};
-use crate::names::{BrokerEpoch, BrokerId, Partition};
+use crate::names::{BrokerEpoch, BrokerId, Partition, TopicId};
 use crate::wire::{LeaderAndIsrRequest, LeadershipTold, Request, Sender, StopReplicaRequest, UpdateMetadataRequest};
 
 impl Reign {
@@ -58,8 +58,38 @@ impl Reign {
         let topics = self.context.told_topics(partitions);
         let states = partitions.iter().filter_map(|partition| self.context.state(*partition));
         let partitions = states.cloned().collect();
-        let request = Request::UpdateMetadata(UpdateMetadataRequest { sender, brokers, topics, partitions });
+        let gone = Vec::new();
+        let request = Request::UpdateMetadata(UpdateMetadataRequest { sender, brokers, topics, partitions, gone });
         self.channels.say(broker, request, hands.now, hands.effects);
+    }
+
+    /// UpdateMetadata: this topic is deleted.
+    pub(super) fn bury<T: Clone + From<Question>>(
+        &mut self,
+        broker: BrokerId,
+        topic: TopicId,
+        hands: &mut Hands<'_, T>,
+    ) {
+        let Some(sender) = self.sender(broker) else { return };
+        let brokers: Vec<(BrokerId, BrokerEpoch)> = self.context.live.iter().map(|(id, epoch)| (*id, *epoch)).collect();
+        let (topics, partitions, gone) = (Vec::new(), Vec::new(), vec![topic]);
+        let request = Request::UpdateMetadata(UpdateMetadataRequest { sender, brokers, topics, partitions, gone });
+        self.channels.say(broker, request, hands.now, hands.effects);
+    }
+
+    /// StopReplica with deletion. Who is not there is not told: the replica of a topic that is deleted is waited for, one that
+    /// was moved away stays where it is.
+    pub(super) fn dismiss<T: Clone + From<Question>>(
+        &mut self,
+        broker: BrokerId,
+        partitions: Vec<Partition>,
+        hands: &mut Hands<'_, T>,
+    ) {
+        let Some(sender) = self.sender(broker) else { return };
+        if !partitions.is_empty() {
+            let request = Request::StopReplica(StopReplicaRequest { sender, partitions, delete: true });
+            self.channels.say(broker, request, hands.now, hands.effects);
+        }
     }
 
     /// StopReplica, for those of the partitions that the broker does not lead.
@@ -74,7 +104,7 @@ impl Reign {
             |partition: &Partition| self.context.state(*partition).is_some_and(|state| state.leader == Some(broker));
         let partitions: Vec<Partition> = partitions.iter().copied().filter(|partition| !leads(partition)).collect();
         if !partitions.is_empty() {
-            let request = Request::StopReplica(StopReplicaRequest { sender, partitions });
+            let request = Request::StopReplica(StopReplicaRequest { sender, partitions, delete: false });
             self.channels.say(broker, request, hands.now, hands.effects);
         }
     }

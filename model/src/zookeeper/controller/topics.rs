@@ -31,7 +31,10 @@ impl Reign {
             let topic = topic_path(name);
             Call::Multi(vec![
                 create(topic_config_path(name), config.encode()),
-                create(topic.clone(), TopicNode { partitions: assignment(id, &records) }.encode()),
+                create(
+                    topic.clone(),
+                    TopicNode { partitions: assignment(id, &records), ..TopicNode::default() }.encode(),
+                ),
                 create(format!("{topic}/partitions"), Bytes::new()),
             ])
         };
@@ -63,28 +66,34 @@ impl Reign {
     pub(super) fn new_states(&self) -> Vec<PartitionRegistration> {
         let new = self.context.partitions().into_iter().filter(|partition| self.context.state(*partition).is_none());
         let state = |partition: Partition| {
-            let replicas = self.context.replicas(partition);
-            let isr: Vec<_> = replicas.iter().copied().filter(|replica| self.context.is_online(*replica)).collect();
-            let leader = Some(*isr.first()?);
-            Some(PartitionRegistration {
-                partition,
-                replicas,
-                isr,
-                leader,
-                leader_epoch: LeaderEpoch::ZERO,
-                partition_epoch: PartitionEpoch::default(),
-                recovery_state: RecoveryState::Recovered,
-                adding: Vec::new(),
-                removing: Vec::new(),
-                elr: Vec::new(),
-                last_known_elr: Vec::new(),
-            })
+            let mut state = self.without_state(partition);
+            state.isr = state.replicas.iter().copied().filter(|replica| self.context.is_online(*replica)).collect();
+            state.leader = Some(*state.isr.first()?);
+            Some(state)
         };
         new.filter_map(state).collect()
     }
 
-    /// What a placement is decided on.
-    fn image(&self) -> Image {
+    /// What is known of a partition that has no state yet.
+    fn without_state(&self, partition: Partition) -> PartitionRegistration {
+        let assignment = self.context.assignment(partition);
+        PartitionRegistration {
+            partition,
+            replicas: assignment.replicas,
+            isr: Vec::new(),
+            leader: None,
+            leader_epoch: LeaderEpoch::ZERO,
+            partition_epoch: PartitionEpoch::default(),
+            recovery_state: RecoveryState::Recovered,
+            adding: assignment.adding,
+            removing: assignment.removing,
+            elr: Vec::new(),
+            last_known_elr: Vec::new(),
+        }
+    }
+
+    /// What a placement is decided on. The name of a topic that is being deleted is taken.
+    pub(super) fn image(&self) -> Image {
         let mut image = Image::default();
         for (broker, epoch) in &self.context.live {
             let in_controlled_shutdown = self.context.shutting_down.contains(broker);
@@ -97,13 +106,21 @@ impl Reign {
             let registration = TopicRegistration { name: topic.name.clone(), config: topic.config.clone(), partitions };
             image.topics.insert(*id, registration);
         }
-        let states = self.context.states.iter().map(|(partition, told)| (*partition, told.state.clone()));
-        image.partitions.extend(states);
+        for (name, deletion) in &self.context.deleting {
+            let (name, config) = (name.clone(), TopicConfig::default());
+            image.topics.insert(deletion.id, TopicRegistration { name, config, partitions: 0 });
+        }
+        let all = self.context.partitions().into_iter();
+        let state = |partition: Partition| self.context.state(partition).cloned();
+        image.partitions.extend(
+            all.map(|partition| (partition, state(partition).unwrap_or_else(|| self.without_state(partition)))),
+        );
         image
     }
 }
 
-fn assignment(topic: TopicId, records: &[MetadataRecord]) -> BTreeMap<u32, Vec<u32>> {
+/// The replicas of the partitions of a topic.
+pub(super) fn assignment(topic: TopicId, records: &[MetadataRecord]) -> BTreeMap<u32, Vec<u32>> {
     let of_topic = records.iter().filter_map(|record| match record {
         MetadataRecord::Partition(state) if state.partition.topic == topic => Some(state),
         _ => None,

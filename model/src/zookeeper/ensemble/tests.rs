@@ -5,10 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
+use crate::config::TopicConfig;
 use crate::log::tests::disk::FakeDisk;
 use crate::machine::{Chance, Effect};
-use crate::names::BrokerId;
+use crate::metadata::ConfigResource;
+use crate::names::{BrokerId, Partition};
 use crate::wire::{Channel, ConnectionId, CreateMode, Operation, WatchEvent};
+use crate::zookeeper::znodes::{Content, TopicConfigNode};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -170,4 +173,57 @@ fn a_failed_transaction_is_none() {
     assert_eq!(answers[0], Err(ZooKeeperError::BadVersion));
     assert!(answers[1].is_ok());
     assert_eq!(bench.committed.len(), 1);
+}
+
+/// What is written about a topic is told as a metadata log would tell it; what befalls one that is to be deleted is not.
+#[test]
+fn a_topics_replicas_properties_and_end_are_told_as_records() {
+    let mut bench = Bench::new();
+    bench.connect(1, None).expect("a session");
+    let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    let create = |path: &str, data: &str| Operation::Create {
+        path: path.to_owned(),
+        data: bytes(data),
+        mode: CreateMode::Persistent,
+    };
+    let set = |path: &str, data: &str| Operation::SetData { path: path.to_owned(), data: bytes(data), version: None };
+    let config = |minimum: u32| {
+        let config = TopicConfig { min_insync_replicas: Some(minimum), ..TopicConfig::default() };
+        String::from_utf8(TopicConfigNode { config }.encode().to_vec()).expect("JSON is text")
+    };
+    let (topic, state) = ("/brokers/topics/t", "/brokers/topics/t/partitions/0/state");
+    let moving = r#"{"partitions":{"0":[2,1]},"adding_replicas":{"0":[2]},"removing_replicas":{"0":[1]}}"#;
+    let operations = [
+        create("/config/topics/t", &config(1)),
+        create(topic, r#"{"partitions":{"0":[1]}}"#),
+        create("/brokers/topics/t/partitions", ""),
+        create("/brokers/topics/t/partitions/0", ""),
+        create(state, r#"{"controller_epoch":1,"leader":1,"leader_epoch":0,"isr":[1]}"#),
+        set(topic, moving),
+        set("/config/topics/t", &config(2)),
+        create("/config/brokers/<default>", r#"{"config":{"min.insync.replicas":"3"}}"#),
+        create("/admin/delete_topics/t", ""),
+        set(state, r#"{"controller_epoch":1,"leader":-1,"leader_epoch":1,"isr":[1]}"#),
+        set(topic, r#"{"partitions":{"0":[2]}}"#),
+        set("/config/topics/t", &config(1)),
+    ];
+    let answers = bench.submit(1, operations.into_iter().map(|operation| Call::Multi(vec![operation])).collect());
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let MetadataRecord::Topic { id, .. } = bench.committed[0] else { panic!("{:?}", bench.committed) };
+    assert!(matches!(bench.committed[1], MetadataRecord::Partition(_)));
+    let partition = Partition { topic: id, index: 0 };
+    let told = |resource, value: &str| MetadataRecord::Config {
+        resource,
+        name: "min.insync.replicas".to_owned(),
+        value: Some(value.to_owned()),
+    };
+    let ids = |ids: &[u32]| ids.iter().copied().map(BrokerId).collect::<Vec<_>>();
+    let (replicas, adding, removing) = (ids(&[2, 1]), ids(&[2]), ids(&[1]));
+    let expected = [
+        MetadataRecord::Assignment { partition, replicas, adding, removing },
+        told(ConfigResource::Topic(id), "2"),
+        told(ConfigResource::Cluster, "3"),
+        MetadataRecord::RemoveTopic { id },
+    ];
+    assert_eq!(bench.committed[2..], expected);
 }

@@ -490,3 +490,34 @@ pub fn a_follower_is_back_before_the_controller_hears_that_it_was_away(w: &mut W
     w.produce(20);
     w.quiet();
 }
+
+/// ZooKeeper mode: of two that are to come one is in sync when both that were there before are gone; then an operator thinks
+/// better of it.
+pub fn a_reassignment_is_called_off_when_only_the_newcomer_is_in_sync(w: &mut World) {
+    w.produce(20);
+    let inside = w.isr_of(0);
+    let outside: Vec<BrokerId> = w.brokers().into_iter().filter(|broker| !inside.contains(broker)).collect();
+    let &[comes, other] = &outside[..] else { return };
+    for broker in inside.iter().chain([&comes]) {
+        w.cut(*broker, other);
+    }
+    let topic = w.cluster().all_topics()[0].name.clone();
+    let ask = |replicas| AdminRequest::AlterPartitionReassignments { topic: topic.clone(), partition: 0, replicas };
+    w.inflict(&Fault::Administer(ask(Some(outside.clone()))));
+    w.until_in_world(|w| w.isr_of(0).contains(&comes));
+    for broker in &inside {
+        w.crash(*broker);
+    }
+    w.until_in_world(|w| w.isr_of(0) == [comes]);
+    w.produce(5);
+    w.inflict(&Fault::Administer(ask(None)));
+    w.until(|fact| {
+        matches!(
+            fact.event(),
+            Some(Event::Administered { request: AdminRequest::AlterPartitionReassignments { replicas: None, .. }, .. })
+        )
+    });
+    w.restart_all();
+    w.heal_network();
+    w.quiet();
+}
