@@ -126,8 +126,14 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
 
 /// Replicas on three of five brokers, three controllers, and an operator who does not wait for fair weather.
 pub(super) fn administration(dice: Dice) -> Sketch {
-    let mut cluster =
-        Cluster::of(5).controllers(3).replication_factor(3).min_isr(2).partitions(3).producers(2).consumers(1);
+    let mut cluster = Cluster::of(5)
+        .controllers(3)
+        .min_isr(2)
+        .topic("orders", 3, 3, &[])
+        .topic("passing", 2, 3, &[])
+        .producers(2)
+        .consumers(1)
+        .acks(Acks::All);
     if dice.seed().is_multiple_of(3) {
         cluster = Clients::hasty(dice).told(cluster);
     }
@@ -135,11 +141,10 @@ pub(super) fn administration(dice: Dice) -> Sketch {
         cluster = cluster.protocol(Protocol::KAFKA_4_1);
     }
     let mut families = Family::ALL.to_vec();
-    families.extend([Family::Administration; 10]);
-    families.extend([Family::Controllers, Family::Crashes, Family::Crashes]);
+    families.extend([Family::Controllers, Family::Controllers, Family::Crashes, Family::Crashes]);
     Sketch {
         cluster,
-        storm: Weather::Drawn(Intensity::of(16, MINUTE, &families)),
+        storm: Weather::Operated(Intensity::of(10, MINUTE, &families)),
         load: Load::default(),
         length: MINUTE,
     }

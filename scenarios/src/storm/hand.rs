@@ -8,6 +8,7 @@ use sim::cluster::Cluster;
 use sim::dice::Draw;
 use sim::fault::{Fault, Sight, Strike, Target, When};
 
+use super::operator;
 use super::tempo::{Tempo, span_between};
 use super::{Family, Intensity, pick};
 
@@ -19,9 +20,8 @@ pub(super) struct Place {
     /// There is an ensemble, and a broker is the controller.
     pub(super) zookeeper: bool,
     partitions: u32,
-    pub(super) replicas: u32,
-    /// The first topic.
-    pub(super) topic: String,
+    /// All of it, for an operator.
+    cluster: Cluster,
 }
 
 impl Place {
@@ -32,8 +32,7 @@ impl Place {
             controllers: cluster.controllers,
             zookeeper: cluster.zookeeper,
             partitions: partitions.max(1),
-            replicas: u32::from(cluster.all_topics().first().map_or(1, |topic| topic.replication_factor)),
-            topic: cluster.all_topics().into_iter().next().map_or_else(String::new, |topic| topic.name),
+            cluster: cluster.clone(),
         }
     }
 }
@@ -73,7 +72,11 @@ impl Hand {
             Family::Weather => self.weather(&when),
             Family::Disks => self.disk(&when),
             Family::Clocks => self.clock(&when),
-            Family::Administration => self.administration(&when),
+            Family::Administration => {
+                let topics = self.place.cluster.all_topics();
+                let request = operator::request(&mut self.draw, &self.place.cluster, &topics);
+                self.strike(&when, Fault::Administer(request));
+            }
             Family::Controllers => self.controllers(&when),
         }
     }

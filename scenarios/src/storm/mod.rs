@@ -4,7 +4,6 @@
 //! without pauses meets what a storm full of pauses hides). Every fault that lasts has its end in the list, mostly.
 //! Nothing here knows a run; whom a role such as "the leader" means is looked up when the fault strikes.
 
-mod administration;
 mod controllers;
 mod hand;
 mod machines;

@@ -36,7 +36,8 @@ impl Storm {
     }
 }
 
-fn request(draw: &mut Draw, cluster: &Cluster, topics: &[Topic]) -> AdminRequest {
+/// One request.
+pub(super) fn request(draw: &mut Draw, cluster: &Cluster, topics: &[Topic]) -> AdminRequest {
     let topic = &topics[draw.gen_range(0..topics.len())];
     let (name, partition) = (topic.name.clone(), draw.gen_range(0..topic.partitions));
     match draw.gen_range(0..20) {
