@@ -100,6 +100,8 @@ pub struct Witness {
     read: BTreeMap<Partition, EndOffset>,
 }
 
+/// How the fingerprint of a panic begins.
+const PANIC: &str = "panic";
 /// How much longer than the judge allows a healed cluster may take to come to rest before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a fresh consumer may take to read everything back.
@@ -143,8 +145,8 @@ impl Outcome {
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {
         let panic = self.panicked.as_ref().map(|panicked| match &panicked.location {
-            Some(location) => format!("panic/{location}"),
-            None => "panic".to_owned(),
+            Some(location) => format!("{PANIC}/{location}"),
+            None => PANIC.to_owned(),
         });
         panic.or_else(|| self.violations.first().map(|violation| violation.fingerprint().0))
     }
@@ -194,6 +196,25 @@ pub fn run(plan: &Plan) -> Outcome {
 #[must_use]
 pub fn run_traced(plan: &Plan) -> Outcome {
     run_keeping(plan, true)
+}
+
+/// Whether the first thing that this plan breaks has this fingerprint. The run is over as soon as that is known, unless a
+/// panic is looked for, which counts more than any broken promise before it.
+#[must_use]
+pub fn breaks(plan: &Plan, fingerprint: &str) -> bool {
+    if fingerprint.starts_with(PANIC) {
+        return run(plan).fingerprint().as_deref() == Some(fingerprint);
+    }
+    let broken = sim::hermetic(plan.seed, || {
+        let mut course = Course::begin(plan, |_| ()).ok()?;
+        let is_whole = |world: &World| world.observer().judge.violations().is_empty();
+        course.go_on_while(plan.length, plan.length, is_whole);
+        if is_whole(&course.world) {
+            course.conclude(plan.length);
+        }
+        course.world.observer().judge.violations().first().map(|violation| violation.fingerprint().0)
+    });
+    matches!(broken, Ok(Some(broken)) if broken == fingerprint)
 }
 
 fn run_keeping(plan: &Plan, trace: bool) -> Outcome {
