@@ -25,6 +25,7 @@ pub mod shrink;
 pub mod storm;
 pub mod story;
 pub mod strategies;
+pub mod tape;
 
 pub use guarantee::Guarantee;
 pub use run::{Outcome, Plan, Verdict, Witness, run};
