@@ -34,6 +34,7 @@ mod report;
 #[cfg(test)]
 mod samples;
 mod scope;
+mod shrink;
 mod statistics;
 mod struck;
 mod tables;
@@ -69,6 +70,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
     match wish {
         Wish::Run(order, out) => writing::run(&order, &out),
         Wish::Replay(wish) => replay::replay(&wish),
+        Wish::Shrink(wish) => shrink::shrink(&wish),
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),

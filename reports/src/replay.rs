@@ -69,10 +69,17 @@ pub(crate) fn show(plan: &Plan, kept: Option<&Failure>, command: &str, how: &Sho
     Ok(exit)
 }
 
-/// Reads a kept failure. What it says may be well-formed and yet nothing that can be run: a number was changed by hand.
-fn load(path: &Path) -> Result<Failure, Refusal> {
+/// Reads a kept failure; what of it is of another version is said on stderr. What it says may be well-formed and yet
+/// nothing that can be run: a number was changed by hand.
+///
+/// # Errors
+/// If it cannot be read or run.
+pub(crate) fn load(path: &Path) -> Result<Failure, Refusal> {
     let refusal = |text| Refusal { exit: Exit::BadInput, text };
-    let kept = Failure::load(path).map_err(|error| refusal(format!("error: {error}")))?;
+    let (kept, notes) = Failure::load_noting(path).map_err(|error| refusal(format!("error: {error}")))?;
+    for note in notes {
+        eprintln!("note: {}: {note}", path.display());
+    }
     let impossible = |field: &str, what: &str| {
         let what = format!("field \"{field}\": {what}; restore the file, or make a new one with `highwater run`");
         refusal(format!("error: {}: {what}", path.display()))
@@ -172,7 +179,11 @@ fn pipe_closed(error: io::Error) -> Result<(), Refusal> {
     Err(Refusal { exit: Exit::Harness, text: format!("error: the trace cannot be printed ({error})") })
 }
 
-fn draw(path: &Path, plan: &Plan, outcome: &Outcome) -> Result<(), Refusal> {
+/// Draws a run.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn draw(path: &Path, plan: &Plan, outcome: &Outcome) -> Result<(), Refusal> {
     fs::write(path, telling::timeline(plan, outcome)).map_err(|error| {
         let text = format!("error: --timeline: {} cannot be written ({error}); name another file", path.display());
         Refusal { exit: Exit::Usage, text }

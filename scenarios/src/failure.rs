@@ -201,14 +201,24 @@ impl Failure {
     /// [`FailureError::Unwritable`].
     pub fn save(&self, folder: &Path) -> Result<PathBuf, FailureError> {
         let path = folder.join(self.file_name());
-        let unwritable = |source| FailureError::Unwritable { path: path.clone(), source };
+        self.save_as(&path)?;
+        Ok(path)
+    }
+
+    /// Writes the failure there, likewise.
+    ///
+    /// # Errors
+    /// [`FailureError::Unwritable`].
+    pub fn save_as(&self, path: &Path) -> Result<(), FailureError> {
+        let unwritable = |source| FailureError::Unwritable { path: path.to_owned(), source };
         let mut text = serde_json::to_string_pretty(self).map_err(|error| unwritable(error.into()))?;
         text.push('\n');
-        fs::create_dir_all(folder).map_err(unwritable)?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(unwritable)?;
+        }
         let draft = path.with_extension("json.part");
         fs::write(&draft, text).map_err(unwritable)?;
-        fs::rename(&draft, &path).map_err(unwritable)?;
-        Ok(path)
+        fs::rename(&draft, path).map_err(unwritable)
     }
 
     /// The failure as people read it. `replay` is the command that shows it again, `kept` where it is kept.

@@ -17,7 +17,9 @@ pub mod known_bugs;
 pub mod load;
 pub mod matrix;
 pub mod measure;
+pub mod prelude;
 pub mod promise;
+pub mod retold;
 pub mod run;
 pub mod scripted;
 pub mod seen;
@@ -26,6 +28,7 @@ pub mod storm;
 pub mod story;
 pub mod strategies;
 pub mod tape;
+mod written;
 
 pub use guarantee::Guarantee;
 pub use run::{Outcome, Plan, Verdict, Witness, run};

@@ -13,6 +13,7 @@ mod whom;
 use std::collections::BTreeSet;
 
 pub use fewest::fewest;
+pub(crate) use steadier::set;
 pub(crate) use whom::targets;
 
 use crate::run::{Plan, breaks};
