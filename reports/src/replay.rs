@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use scenarios::failure::Failure;
 use scenarios::run::{Outcome, run_traced};
+use scenarios::tape::{self, Played};
 use scenarios::{Plan, Verdict};
 
 use crate::campaign::first_difference;
@@ -112,26 +113,27 @@ fn judge(plan: &Plan, outcome: &Outcome, kept: Option<&Failure>, command: &str, 
             Exit::Violated
         }
     };
-    match kept {
-        Some(kept) if kept.digest != outcome.digest => {
-            said.push(differs(plan, outcome, kept));
-            Exit::Differing
-        }
-        _ => shown,
+    let Some(kept) = kept else { return shown };
+    let played = tape::compare(kept, outcome.clone());
+    said.extend(played.missed.iter().map(|missed| format!("  note     {missed}")));
+    if kept.digest == outcome.digest {
+        said.push(format!("  tape     {played}"));
+        return shown;
     }
+    said.push(differs(plan, &played, kept));
+    Exit::Differing
 }
 
 /// A kept failure ran otherwise than when it was kept: which of the two possible reasons it is.
-fn differs(plan: &Plan, outcome: &Outcome, kept: &Failure) -> String {
-    let head = format!("DIFFERENT DIGEST  {} now, {} in the file", outcome.digest, kept.digest);
+fn differs(plan: &Plan, played: &Played, kept: &Failure) -> String {
+    let head = format!("DIFFERENT DIGEST  {} now, {} in the file", played.outcome.digest, kept.digest);
     let again = run_traced(plan);
-    if again.digest == outcome.digest {
-        let now =
-            outcome.fingerprint().map_or_else(|| "nothing breaks any more".to_owned(), |now| format!("{now} breaks"));
+    if again.digest == played.outcome.digest {
+        let by = if kept.program.is_empty() { "an older program" } else { &kept.program };
         format!(
-            "{head}\n  the program has changed since the file was written, or the file has: two runs now agree.\n  \
-             then {} broke, now {now}",
-            kept.fingerprint
+            "{head}\n  the program has changed since the file was written (by {by}), or the file has: two runs now agree.\n  \
+             then {} broke, now {} does\n  {played}",
+            kept.fingerprint, played.now
         )
     } else {
         format!("{head}\n  this program is not deterministic: {}", first_difference(plan))

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use scenarios::Plan;
 use scenarios::failure::{Failure, ShrunkFrom, grouped};
 use scenarios::run::{Outcome, breaks, run_traced};
-use scenarios::shrink::smallest;
+use scenarios::shrink::{allowed, smallest};
 
 use crate::cli::{Emitted, Refusal, Shrink};
 use crate::exit::Exit;
@@ -115,6 +115,8 @@ struct Search {
     runs: AtomicU32,
     /// What was accepted, each smaller than the one before.
     accepted: Vec<Plan>,
+    /// Steps that a candidate may take.
+    most: u64,
 }
 
 impl Search {
@@ -126,13 +128,15 @@ impl Search {
             jobs: wish.jobs,
             runs: AtomicU32::new(0),
             accepted: Vec::new(),
+            most: u64::MAX,
         }
     }
 
     /// The smallest plan that was found, with its whole run; nothing if none is smaller.
     fn smallest(&mut self, kept: &Failure) -> Option<(Plan, Outcome)> {
         smallest(&kept.plan, &mut |candidates| {
-            let found = self.first(candidates)?;
+            let (found, steps) = self.first(candidates)?;
+            self.most = allowed(steps).min(self.most);
             self.accepted.push(candidates[found].clone());
             Some(found)
         });
@@ -145,22 +149,22 @@ impl Search {
             .find(|(_, outcome)| outcome.fingerprint().as_ref() == Some(&self.fingerprint))
     }
 
-    /// Which of these is the first that breaks the same promise. What is tried beyond it is in vain, but takes no time.
-    fn first(&self, candidates: &[Plan]) -> Option<usize> {
+    /// Which of these is the first that breaks the same promise, and after how many steps. What is tried beyond it is in vain, but takes no time.
+    fn first(&self, candidates: &[Plan]) -> Option<(usize, u64)> {
         let mut found = None;
         let go_on = || !interrupt::requested() && self.begun.elapsed() < self.budget;
         let work = |item: u64| {
             self.runs.fetch_add(1, Ordering::Relaxed);
-            breaks(&candidates[item as usize], &self.fingerprint)
+            breaks(&candidates[item as usize], &self.fingerprint).filter(|steps| *steps <= self.most)
         };
-        in_order(self.jobs, candidates.len() as u64, &go_on, work, |item, breaks| {
-            if !breaks {
-                return ControlFlow::Continue(());
+        in_order(self.jobs, candidates.len() as u64, &go_on, work, |item, steps| match steps {
+            None => ControlFlow::Continue(()),
+            Some(steps) => {
+                found = Some((item as usize, steps));
+                ControlFlow::Break(())
             }
-            found = Some(item as usize);
-            ControlFlow::Break(())
         });
-        let smallest = found.map(|found| &candidates[found]).or(self.accepted.last());
+        let smallest = found.map(|(found, _)| &candidates[found]).or(self.accepted.last());
         self.show(smallest);
         found
     }

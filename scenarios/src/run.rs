@@ -198,12 +198,14 @@ pub fn run_traced(plan: &Plan) -> Outcome {
     run_keeping(plan, true)
 }
 
-/// Whether the first thing that this plan breaks has this fingerprint. The run is over as soon as that is known, unless a
-/// panic is looked for, which counts more than any broken promise before it.
+/// How many steps it takes until the first thing that this plan breaks is one of this fingerprint; nothing if another one
+/// breaks, or none. The run is over as soon as that is known, unless a panic is looked for, which counts more than any
+/// broken promise before it.
 #[must_use]
-pub fn breaks(plan: &Plan, fingerprint: &str) -> bool {
+pub fn breaks(plan: &Plan, fingerprint: &str) -> Option<u64> {
     if fingerprint.starts_with(PANIC) {
-        return run(plan).fingerprint().as_deref() == Some(fingerprint);
+        let outcome = run(plan);
+        return (outcome.fingerprint().as_deref() == Some(fingerprint)).then_some(outcome.steps);
     }
     let broken = sim::hermetic(plan.seed, || {
         let mut course = Course::begin(plan, |_| ()).ok()?;
@@ -212,9 +214,10 @@ pub fn breaks(plan: &Plan, fingerprint: &str) -> bool {
         if is_whole(&course.world) {
             course.conclude(plan.length);
         }
-        course.world.observer().judge.violations().first().map(|violation| violation.fingerprint().0)
+        let first = course.world.observer().judge.violations().first()?;
+        (first.fingerprint().0 == fingerprint).then(|| course.world.steps())
     });
-    matches!(broken, Ok(Some(broken)) if broken == fingerprint)
+    broken.ok().flatten()
 }
 
 fn run_keeping(plan: &Plan, trace: bool) -> Outcome {

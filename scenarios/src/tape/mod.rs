@@ -54,7 +54,7 @@ pub fn play(kept: &Failure) -> Played {
 pub fn compare(kept: &Failure, outcome: Outcome) -> Played {
     let now = outcome.fingerprint();
     let fate = match (&now, outcome.verdict()) {
-        (Some(now), _) if *now == kept.fingerprint => Fate::Reproduced,
+        (Some(now), _) if without_line(now) == without_line(&kept.fingerprint) => Fate::Reproduced,
         (None, Verdict::Held) => Fate::Fixed,
         _ => Fate::Diverged,
     };
@@ -66,6 +66,14 @@ pub fn compare(kept: &Failure, outcome: Outcome) -> Played {
         missed: missed(trace),
         now: now.or_else(shows_nothing).unwrap_or_else(|| "nothing".to_owned()),
         outcome,
+    }
+}
+
+/// The fingerprint of a panic ends with line and column, which any other change of the file moves.
+fn without_line(fingerprint: &str) -> &str {
+    match fingerprint.strip_prefix("panic/") {
+        Some(place) => place.split(':').next().unwrap_or(place),
+        None => fingerprint,
     }
 }
 

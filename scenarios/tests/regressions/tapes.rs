@@ -15,8 +15,13 @@ const MOST_FACTS: u64 = 400_000;
 /// Protocols that break no promise, as far as anybody knows.
 const SOUND: [Protocol; 3] = [Protocol::LATEST, Protocol::KAFKA_4_1, Protocol::ZOOKEEPER];
 
+/// Whether a tape has a protocol that breaks a promise.
+pub(crate) fn is_planted(tape: &Tape) -> bool {
+    !SOUND.contains(&tape.failure.plan.cluster.protocol)
+}
+
 fn wanted(tape: &Tape) -> Fate {
-    if SOUND.contains(&tape.failure.plan.cluster.protocol) { Fate::Fixed } else { Fate::Reproduced }
+    if is_planted(tape) { Fate::Reproduced } else { Fate::Fixed }
 }
 
 #[test]
