@@ -31,7 +31,7 @@ pub(crate) fn shrink(wish: &Shrink) -> Result<Exit, Refusal> {
         return Err(no_longer_breaks(&wish.file, &kept, &whole));
     }
     interrupt::listen();
-    let mut search = Search::begin(&kept, wish);
+    let mut search = Search::begin(&kept, &whole, wish);
     let found = search.smallest(&kept);
     let (plan, outcome) = found.unwrap_or_else(|| (kept.plan.clone(), whole.clone()));
     let mut failure = Failure::of(&plan, &outcome).expect("what is smaller was accepted because it fails");
@@ -43,7 +43,9 @@ pub(crate) fn shrink(wish: &Shrink) -> Result<Exit, Refusal> {
     eprintln!("{}", search.said(&kept.plan, &plan));
     let file = if smaller || wish.out.is_some() {
         let file = wish.out.clone().unwrap_or_else(|| beside(&wish.file));
-        failure.save_as(&file).map_err(|error| Refusal { exit: Exit::Usage, text: format!("error: --out: {error}") })?;
+        failure
+            .save_as(&file)
+            .map_err(|error| Refusal { exit: Exit::Usage, text: format!("error: --out: {error}") })?;
         eprintln!("kept as {}", file.display());
         file
     } else {
@@ -120,7 +122,7 @@ struct Search {
 }
 
 impl Search {
-    fn begin(kept: &Failure, wish: &Shrink) -> Self {
+    fn begin(kept: &Failure, whole: &Outcome, wish: &Shrink) -> Self {
         Self {
             fingerprint: kept.fingerprint.clone(),
             begun: Instant::now(),
@@ -128,15 +130,14 @@ impl Search {
             jobs: wish.jobs,
             runs: AtomicU32::new(0),
             accepted: Vec::new(),
-            most: u64::MAX,
+            most: allowed(whole.steps),
         }
     }
 
     /// The smallest plan that was found, with its whole run; nothing if none is smaller.
     fn smallest(&mut self, kept: &Failure) -> Option<(Plan, Outcome)> {
         smallest(&kept.plan, &mut |candidates| {
-            let (found, steps) = self.first(candidates)?;
-            self.most = allowed(steps).min(self.most);
+            let found = self.first(candidates)?;
             self.accepted.push(candidates[found].clone());
             Some(found)
         });
@@ -149,22 +150,22 @@ impl Search {
             .find(|(_, outcome)| outcome.fingerprint().as_ref() == Some(&self.fingerprint))
     }
 
-    /// Which of these is the first that breaks the same promise, and after how many steps. What is tried beyond it is in vain, but takes no time.
-    fn first(&self, candidates: &[Plan]) -> Option<(usize, u64)> {
+    /// Which of these is the first that breaks the same promise, soon enough. What is tried beyond it is in vain, but takes no time.
+    fn first(&self, candidates: &[Plan]) -> Option<usize> {
         let mut found = None;
         let go_on = || !interrupt::requested() && self.begun.elapsed() < self.budget;
         let work = |item: u64| {
             self.runs.fetch_add(1, Ordering::Relaxed);
-            breaks(&candidates[item as usize], &self.fingerprint).filter(|steps| *steps <= self.most)
+            breaks(&candidates[item as usize], &self.fingerprint).is_some_and(|steps| steps <= self.most)
         };
-        in_order(self.jobs, candidates.len() as u64, &go_on, work, |item, steps| match steps {
-            None => ControlFlow::Continue(()),
-            Some(steps) => {
-                found = Some((item as usize, steps));
-                ControlFlow::Break(())
+        in_order(self.jobs, candidates.len() as u64, &go_on, work, |item, breaks| {
+            if !breaks {
+                return ControlFlow::Continue(());
             }
+            found = Some(item as usize);
+            ControlFlow::Break(())
         });
-        let smallest = found.map(|(found, _)| &candidates[found]).or(self.accepted.last());
+        let smallest = found.map(|found| &candidates[found]).or(self.accepted.last());
         self.show(smallest);
         found
     }

@@ -62,7 +62,10 @@ fn it_is_told_as_a_test_and_as_a_diagram_and_drawn() {
     let output = highwater(&["shrink", &file, "--budget", "0", "--emit", "test", "--timeline", &picture]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(code(&output), 1, "{}", said(&output));
-    assert!(text.starts_with("///") && text.contains("#[test]") && text.contains(".must_break(\"durability/"), "{text}");
+    assert!(
+        text.starts_with("///") && text.contains("#[test]") && text.contains(".must_break(\"durability/"),
+        "{text}"
+    );
     assert!(fs::read_to_string(picture).unwrap().contains("broken"));
 
     let output = highwater(&["shrink", &file, "--budget", "0", "--emit", "mermaid"]);
@@ -104,7 +107,8 @@ fn a_file_of_another_version_is_read_as_far_as_it_can_be() {
     kept["plan"]["cluster"]["protocol"].as_object_mut().unwrap().remove("muting");
     let output = highwater(&["replay", &place.file("other.json", &kept.to_string())]);
     assert_eq!(code(&output), 1, "{}", said(&output));
-    for says in ["plan.cluster.racks no longer exists", "plan.cluster.protocol.muting did not exist yet", "reproduced"] {
+    for says in ["plan.cluster.racks no longer exists", "plan.cluster.protocol.muting did not exist yet", "reproduced"]
+    {
         assert!(said(&output).contains(says), "{says}: {}", said(&output));
     }
 }

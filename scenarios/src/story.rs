@@ -18,8 +18,7 @@ use crate::judge::Violation;
 /// The facts that matter, a line each, with an arrow at the one that broke the promise.
 #[must_use]
 pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
-    let mut lines: Vec<String> =
-        told(trace, violation, STORY_LINES - 1).into_iter().map(sim::story::line).collect();
+    let mut lines: Vec<String> = told(trace, violation, STORY_LINES - 1).into_iter().map(sim::story::line).collect();
     if let Some(last) = lines.last_mut() {
         *last = format!("{last}        ← {}", violation.kind);
     }

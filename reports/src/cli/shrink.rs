@@ -70,5 +70,7 @@ pub(super) fn shrink(arguments: ShrinkArguments) -> Result<Wish, Refusal> {
 
 fn budget(text: &str) -> Result<Duration, Refusal> {
     let seconds = text.parse().map(Duration::from_secs);
-    seconds.or_else(|_| asked::span(text)).map_err(|why| usage(&format!("error: --budget: {why}, or a number of seconds")))
+    seconds
+        .or_else(|_| asked::span(text))
+        .map_err(|why| usage(&format!("error: --budget: {why}, or a number of seconds")))
 }

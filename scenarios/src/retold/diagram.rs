@@ -46,7 +46,11 @@ pub fn diagram(failure: &Failure, outcome: &Outcome) -> String {
         lines.extend(strikes.map(|strike| format!("    Note over {all}: {}", plain(&strike.to_string()))));
     }
     lines.extend(steps.iter().map(|step| step.line(&all)));
-    lines.push(format!("    Note over {all}: VIOLATED {}: {}", failure.guarantee, plain(first_line(&failure.sentence))));
+    lines.push(format!(
+        "    Note over {all}: VIOLATED {}: {}",
+        failure.guarantee,
+        plain(first_line(&failure.sentence))
+    ));
     lines.join("\n")
 }
 
@@ -83,7 +87,9 @@ fn steps(trace: &[Fact], fact: &Fact) -> Vec<Step> {
     let what = what.split_once(' ').map_or(what, |(_, what)| what.trim_start());
     let node = match &fact.what {
         What::Struck(_) => struck(fact),
-        What::Chapter(Chapter::Begun | Chapter::Healed | Chapter::LoadEnded | Chapter::ReadBack | Chapter::Ended) => None,
+        What::Chapter(Chapter::Begun | Chapter::Healed | Chapter::LoadEnded | Chapter::ReadBack | Chapter::Ended) => {
+            None
+        }
         _ => fact.node,
     };
     let mark = if matches!(fact.what, What::Struck(_)) { "⚡ " } else { "" };

@@ -96,7 +96,9 @@ fn within(value: Literal) -> Literal {
         Literal::Fields(name, _) if name == "Storage" => {
             without_usual(value, &literal(&Storage::LATEST), "Storage::LATEST")
         }
-        Literal::Fields(name, _) if name == "Quorum" => without_usual(value, &literal(&Quorum::LATEST), "Quorum::LATEST"),
+        Literal::Fields(name, _) if name == "Quorum" => {
+            without_usual(value, &literal(&Quorum::LATEST), "Quorum::LATEST")
+        }
         _ => value,
     }
 }
@@ -186,7 +188,10 @@ mod tests {
         let jump = Fault::ClockJump(Target::Leader(0), -1_234_567);
         assert_eq!(source(&jump, 0), "Fault::ClockJump(Target::Leader(0), -1_234_567)");
         let upgrade = source(&Fault::Upgrade(Target::Brokers, Box::new(Protocol::LATEST)), 0);
-        assert!(upgrade.contains("Box::new(") && upgrade.contains("muting: Muting::WhenOnlyOneMayBeInFlight"), "{upgrade}");
+        assert!(
+            upgrade.contains("Box::new(") && upgrade.contains("muting: Muting::WhenOnlyOneMayBeInFlight"),
+            "{upgrade}"
+        );
     }
 
     #[test]

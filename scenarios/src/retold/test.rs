@@ -30,8 +30,7 @@ pub fn test(failure: &Failure) -> String {
     line("    use scenarios::prelude::*;");
     line("");
     line(&format!("    let cluster = {};", cluster(&plan.cluster)));
-    let strikes: String =
-        plan.storm.strikes.iter().map(|each| format!("        {},\n", strike(each, 8))).collect();
+    let strikes: String = plan.storm.strikes.iter().map(|each| format!("        {},\n", strike(each, 8))).collect();
     match strikes.is_empty() {
         true => line("    let storm = [];"),
         false => line(&format!("    let storm = [\n{strikes}    ];")),
@@ -49,7 +48,8 @@ pub fn test(failure: &Failure) -> String {
 /// The name of that test: what broke, and whose digest it is.
 #[must_use]
 pub fn name(failure: &Failure) -> String {
-    let words = failure.fingerprint.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words =
+        failure.fingerprint.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut name = words.collect::<Vec<_>>().join("_").to_ascii_lowercase();
     name.truncate(70);
     match failure.digest.get(..6) {

@@ -28,7 +28,7 @@ impl Default for Effort {
     }
 }
 
-/// How many steps a candidate may take if its predecessor took so many: what is easier to say must not take much longer.
+/// How many steps a candidate may take if the whole run took so many: what is easier to say must not take much longer.
 #[must_use]
 pub fn allowed(steps: u64) -> u64 {
     steps.saturating_add(steps / 2)
@@ -46,16 +46,15 @@ pub struct Shrunk {
 /// Makes the plan smaller as long as the same `fingerprint` breaks. `go_on` is asked before each run; once it says no,
 /// the smallest plan so far is handed back.
 pub fn shrink(plan: &Plan, fingerprint: &str, effort: Effort, go_on: &mut dyn FnMut() -> bool) -> Shrunk {
-    let (mut runs, mut most) = (0, u64::MAX);
+    let most = if effort.0 > 0 { breaks(plan, fingerprint).map_or(u64::MAX, allowed) } else { u64::MAX };
+    let mut runs = 0;
     let smallest = smallest(plan, &mut |candidates| {
         candidates.iter().position(|candidate| {
             if runs >= effort.0 || !go_on() {
                 return false;
             }
             runs += 1;
-            let steps = breaks(candidate, fingerprint).filter(|steps| *steps <= most);
-            most = steps.map_or(most, |steps| allowed(steps).min(most));
-            steps.is_some()
+            breaks(candidate, fingerprint).is_some_and(|steps| steps <= most)
         })
     });
     Shrunk { plan: smallest, runs }

@@ -52,7 +52,8 @@ fn milder(fault: &Fault) -> Vec<Fault> {
         Fault::PowerOff(target) => vec![Fault::Pause(*target, AWAY), Fault::Crash(*target)],
         Fault::Crash(target) => vec![Fault::Pause(*target, AWAY)],
         Fault::PowerOffAtDiskCall(target, nth) => {
-            let mut milder = vec![Fault::Crash(*target), Fault::PowerOff(*target), Fault::CrashAtDiskCall(*target, *nth)];
+            let mut milder =
+                vec![Fault::Crash(*target), Fault::PowerOff(*target), Fault::CrashAtDiskCall(*target, *nth)];
             milder.extend(lower(*nth).map(|nth| Fault::PowerOffAtDiskCall(*target, nth)));
             milder
         }
@@ -86,9 +87,11 @@ fn milder(fault: &Fault) -> Vec<Fault> {
             milder.extend((!jitter.is_zero()).then(|| delay(*extra, Duration::ZERO)));
             milder
         }
-        Fault::DiskSlow(target, factor) => {
-            [2, 5, 10, 20, 50].into_iter().filter(|less| less < factor).map(|less| Fault::DiskSlow(*target, less)).collect()
-        }
+        Fault::DiskSlow(target, factor) => [2, 5, 10, 20, 50]
+            .into_iter()
+            .filter(|less| less < factor)
+            .map(|less| Fault::DiskSlow(*target, less))
+            .collect(),
         Fault::ClockJump(target, nanos) => smaller_jump(*nanos).map(|nanos| Fault::ClockJump(*target, nanos)).collect(),
         Fault::ClockSkew(target, nanos) => smaller_jump(*nanos).map(|nanos| Fault::ClockSkew(*target, nanos)).collect(),
         Fault::Restart(_)
@@ -120,7 +123,8 @@ fn rounder(when: &When) -> Vec<When> {
             rounder.extend((!after.is_zero()).then(|| ambush(*skip, Duration::ZERO)));
             let fewer: [u32; 4] = [0, skip / 4, skip / 2, skip.saturating_sub(1)];
             rounder.extend(fewer.into_iter().filter(|fewer| fewer < skip).map(|fewer| ambush(fewer, *after)));
-            rounder.extend(rounded(*after).into_iter().filter(|after| !after.is_zero()).map(|after| ambush(*skip, after)));
+            rounder
+                .extend(rounded(*after).into_iter().filter(|after| !after.is_zero()).map(|after| ambush(*skip, after)));
             rounder
         }
     }

@@ -95,7 +95,9 @@ fn usual(place: &[String], field: &str) -> Option<Value> {
         [plan, cluster, within @ ..] if plan == "plan" && cluster == "cluster" => {
             // Single brokers speak what all of them may speak.
             let within = match within {
-                [protocols, _, _, within @ ..] if protocols == "protocols" => [&["protocol".to_owned()], within].concat(),
+                [protocols, _, _, within @ ..] if protocols == "protocols" => {
+                    [&["protocol".to_owned()], within].concat()
+                }
                 _ => within.to_vec(),
             };
             let cluster = serde_json::to_value(Cluster::of(1)).ok()?;
