@@ -9,13 +9,13 @@ pub(super) enum Literal {
     /// What is one word, such as a number or a unit variant.
     Word(String),
     /// `Name(..)`.
-    Call(String, Vec<Literal>),
+    Call(String, Vec<Self>),
     /// `Name { field: .. }`.
-    Fields(String, Vec<(&'static str, Literal)>),
+    Fields(String, Vec<(&'static str, Self)>),
     /// `vec![..]`.
-    List(Vec<Literal>),
+    List(Vec<Self>),
     /// `(..)`.
-    Tuple(Vec<Literal>),
+    Tuple(Vec<Self>),
 }
 
 /// The expression for a value.

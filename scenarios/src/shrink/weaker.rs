@@ -132,7 +132,7 @@ fn rounder(when: &When) -> Vec<When> {
 
 /// The nearest times on each grid that is coarser than the one on which this time lies.
 pub(super) fn rounded(time: Duration) -> Vec<Duration> {
-    let coarser = GRIDS.into_iter().take_while(|grid| time.as_nanos() % grid.as_nanos() != 0);
+    let coarser = GRIDS.into_iter().take_while(|grid| !time.as_nanos().is_multiple_of(grid.as_nanos()));
     let near = coarser.flat_map(|grid| {
         let steps = u32::try_from(time.as_nanos() / grid.as_nanos()).unwrap_or(u32::MAX - 1);
         [grid * steps, grid * (steps + 1)]
