@@ -45,17 +45,16 @@ pub fn test(failure: &Failure) -> String {
     text
 }
 
-/// The name of that test: what broke, and whose digest it is.
+/// The name of that test: what broke, and digits of its plan. Two plans may well have the same digest, where what they
+/// differ in shows in nothing but the broken promise.
 #[must_use]
 pub fn name(failure: &Failure) -> String {
     let words =
         failure.fingerprint.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut name = words.collect::<Vec<_>>().join("_").to_ascii_lowercase();
     name.truncate(70);
-    match failure.digest.get(..6) {
-        Some(digits) => format!("{name}_{digits}"),
-        None => format!("{name}_seed_{}", failure.plan.seed),
-    }
+    let plan = serde_json::to_vec(&failure.plan).expect("a plan is plain data, which always serialises");
+    format!("{name}_{:08x}", crc32c::crc32c(&plan))
 }
 
 /// The calls that build a cluster.

@@ -17,7 +17,7 @@ const HEAD: &str = "\
 fn the_emitted_tests_are_those_of_the_tapes() {
     let tests = tapes().into_iter().filter(is_planted).map(|tape| format!("\n{}", retold::test(&tape.failure)));
     let text = format!("{HEAD}{}", tests.collect::<String>());
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/regressions/emitted.rs");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/emitted/tapes.rs");
     if std::env::var_os("UPDATE").is_some() {
         return fs::write(&path, text).expect("the file can be written");
     }

@@ -2,7 +2,7 @@
 
 /// c2 read 15 of t3-0 where 16 came next
 #[test]
-fn read_order_nonmonotonic_poll_96047b() {
+fn read_order_nonmonotonic_poll_5dd1f68b() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(1)
@@ -20,7 +20,7 @@ fn read_order_nonmonotonic_poll_96047b() {
 
 /// c2 read 49 of t5-0 where 48 came next
 #[test]
-fn read_order_poll_skip_938e1a() {
+fn read_order_poll_skip_8d058d18() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -48,7 +48,7 @@ fn read_order_poll_skip_938e1a() {
 
 /// b2 is alive and not in the ISR [BrokerId(1)] of t5-0, 136 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_e669da() {
+fn progress_replica_not_in_sync_3bf4116f() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -85,7 +85,7 @@ fn progress_replica_not_in_sync_e669da() {
 
 /// b3 opened t7-0 without the committed record at 0, which it had and kept
 #[test]
-fn durability_restart_lost_committed_record_7d48e3() {
+fn durability_restart_lost_committed_record_26a5f751() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -112,7 +112,7 @@ fn durability_restart_lost_committed_record_7d48e3() {
 
 /// b1 is alive and not in the ISR [BrokerId(2), BrokerId(3)] of t7-0, 96 s after the last fault
 #[test]
-fn progress_power_loss_brought_back_cut_records_54a67d() {
+fn progress_power_loss_brought_back_cut_records_af1a4a66() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -143,7 +143,7 @@ fn progress_power_loss_brought_back_cut_records_54a67d() {
 
 /// a batch left for the 2th time, and 1 are allowed (value Some(Value(1)))
 #[test]
-fn at_most_once_sent_beyond_retries_fb3089() {
+fn at_most_once_sent_beyond_retries_c213e751() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -167,7 +167,7 @@ fn at_most_once_sent_beyond_retries_fb3089() {
 
 /// c1 sent value 7 before value 10, but at 6 of t3-0 it lies behind it
 #[test]
-fn order_sent_before_but_behind_6e02df() {
+fn order_sent_before_but_behind_74cc597e() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(1)
@@ -192,7 +192,7 @@ fn order_sent_before_but_behind_6e02df() {
 
 /// b1 is fenced and still in sync on t5-0: [BrokerId(1), BrokerId(2)]
 #[test]
-fn in_sync_set_fenced_broker_in_sync_ea22e4() {
+fn in_sync_set_fenced_broker_in_sync_a168dab8() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -217,7 +217,7 @@ fn in_sync_set_fenced_broker_in_sync_ea22e4() {
 
 /// b1 acknowledged 0 of t5-0 with acks=all, and 0 is all that is committed
 #[test]
-fn acks_all_acknowledged_before_committed_d3bf26() {
+fn acks_all_acknowledged_before_committed_71377309() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -236,7 +236,7 @@ fn acks_all_acknowledged_before_committed_d3bf26() {
 
 /// b1 acknowledged 0 of t5-0 with acks=all, and 0 is all that is committed
 #[test]
-fn acks_all_acknowledged_before_committed_d3bf26() {
+fn acks_all_acknowledged_before_committed_526a0bc1() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -255,7 +255,7 @@ fn acks_all_acknowledged_before_committed_d3bf26() {
 
 /// b1 served t5-0 up to 1, its high watermark is 0
 #[test]
-fn reads_served_above_high_watermark_9a7f9f() {
+fn reads_served_above_high_watermark_f94cf1ed() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -273,7 +273,7 @@ fn reads_served_above_high_watermark_9a7f9f() {
 
 /// b2 acknowledged 0 of t5-0 with acks=all, which 1 replicas have; min.insync.replicas is 2
 #[test]
-fn min_isr_acknowledged_on_too_few_04fdd7() {
+fn min_isr_acknowledged_on_too_few_831ffea7() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -298,7 +298,7 @@ fn min_isr_acknowledged_on_too_few_04fdd7() {
 
 /// b1 is alive and not in the ISR [BrokerId(2)] of t5-0, 148 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_024cd4() {
+fn progress_replica_not_in_sync_b2813bf7() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -323,7 +323,7 @@ fn progress_replica_not_in_sync_024cd4() {
 
 /// b3 has records-0/00000000000000000000.log: at byte 12750: a checksum that does not hold
 #[test]
-fn storage_stored_batch_corrupt_911789() {
+fn storage_stored_batch_corrupt_5d2cf7ab() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -344,7 +344,7 @@ fn storage_stored_batch_corrupt_911789() {
 
 /// b2 is alive and not in the ISR [BrokerId(1)] of t6-0, 230 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_9cf643() {
+fn progress_replica_not_in_sync_60d9efd5() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -378,7 +378,7 @@ fn progress_replica_not_in_sync_9cf643() {
 
 /// b2 had synced t5-0 up to 24, and opened it without the record at 16
 #[test]
-fn storage_synced_batch_lost_f8bf9d() {
+fn storage_synced_batch_lost_91dd2dd4() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -409,7 +409,7 @@ fn storage_synced_batch_lost_f8bf9d() {
 
 /// b2 believed its log of t5-0 without a look, and the process before was never told to stop
 #[test]
-fn recovery_clean_start_after_a_crash_b63328() {
+fn recovery_clean_start_after_a_crash_06596537() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -438,7 +438,7 @@ fn recovery_clean_start_after_a_crash_b63328() {
 
 /// b1 leads t6-0 in epoch 0, its log ends at 0 and lacks what was committed at 0 in epoch 0 (committed up to 4)
 #[test]
-fn power_loss_leader_lost_committed_record_865586() {
+fn power_loss_leader_lost_committed_record_545f9c78() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -464,7 +464,7 @@ fn power_loss_leader_lost_committed_record_865586() {
 
 /// b1 joined the ISR of t5-0 without the record committed at Some(Offset(31))
 #[test]
-fn leader_completeness_newcomer_lacks_committed_record_836db0() {
+fn leader_completeness_newcomer_lacks_committed_record_048a4d49() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
