@@ -26,7 +26,7 @@ const LENGTH: Duration = Duration::from_secs(12);
 #[test]
 #[ignore = "takes minutes: it looks for tapes of the bugs that have none; BUG=.. for those whose names have this in them"]
 fn hunt() {
-    let only = std::env::var("BUG").unwrap_or_default();
+    let only = std::env::var_os("BUG").map(|bug| bug.to_string_lossy().into_owned()).unwrap_or_default();
     let is_wanted = |bug: &&KnownBug| {
         if only.is_empty() { !folder().join(file_name(bug)).exists() } else { bug.name.contains(&only) }
     };
