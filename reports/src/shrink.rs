@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use scenarios::Plan;
 use scenarios::failure::{Failure, ShrunkFrom, grouped};
 use scenarios::run::{Outcome, breaks, run_traced};
 use scenarios::shrink::{allowed, smallest};
+use scenarios::{Plan, retold};
 
 use crate::cli::{Emitted, Refusal, Shrink};
 use crate::exit::Exit;
@@ -51,21 +51,12 @@ pub(crate) fn shrink(wish: &Shrink) -> Result<Exit, Refusal> {
     } else {
         wish.file.clone()
     };
-    tell(wish.emit, &failure, &outcome, &file)
-}
-
-/// Says it in the words that are wanted.
-fn tell(emit: Emitted, failure: &Failure, outcome: &Outcome, file: &Path) -> Result<Exit, Refusal> {
-    let text = match emit {
-        Emitted::Story => failure.text(&format!("highwater replay {}", file.display()), None),
-        Emitted::Test => scenarios::retold::test(failure),
-        Emitted::Mermaid => scenarios::retold::diagram(failure, outcome),
-        Emitted::Transcript => scenarios::retold::transcript(failure, outcome).map_err(|why| Refusal {
-            exit: Exit::Inconclusive,
-            text: format!("this cannot be told on the stage: {why}; tell it with --emit test"),
-        })?,
-    };
-    println!("{}", text.trim_end());
+    match wish.emit {
+        Emitted::Transcript => println!("{}", search.transcript(&kept, &failure, &outcome)?.trim_end()),
+        Emitted::Story => println!("{}", failure.text(&format!("highwater replay {}", file.display()), None)),
+        Emitted::Test => println!("{}", retold::test(&failure).trim_end()),
+        Emitted::Mermaid => println!("{}", retold::diagram(&failure, &outcome)),
+    }
     Ok(Exit::Violated)
 }
 
@@ -150,6 +141,25 @@ impl Search {
             .find(|(_, outcome)| outcome.fingerprint().as_ref() == Some(&self.fingerprint))
     }
 
+    /// The transcript of the smallest; or else, since what is milder may have no word on the stage, of the smallest
+    /// before it that has one.
+    fn transcript(&mut self, kept: &Failure, smallest: &Failure, outcome: &Outcome) -> Result<String, Refusal> {
+        let why = match retold::transcript(smallest, outcome) {
+            Ok(text) => return Ok(text),
+            Err(why) => why,
+        };
+        let plans = std::iter::from_fn(|| self.accepted.pop()).chain([kept.plan.clone()]);
+        for plan in plans.take_while(|_| !interrupt::requested()) {
+            let outcome = run_traced(&plan);
+            let larger = Failure::of(&plan, &outcome).filter(|larger| larger.fingerprint == self.fingerprint);
+            if let Some(text) = larger.and_then(|larger| retold::transcript(&larger, &outcome).ok()) {
+                eprintln!("note: {why}; this was told after {}", size(&plan));
+                return Ok(text);
+            }
+        }
+        Err(no_transcript(&why))
+    }
+
     /// Which of these is the first that breaks the same promise, soon enough. What is tried beyond it is in vain, but takes no time.
     fn first(&self, candidates: &[Plan]) -> Option<usize> {
         let mut found = None;
@@ -198,6 +208,11 @@ impl Search {
         }
         format!("from {}\nto   {}\nin {runs} runs and {seconds:.1} s{end}", size(before), size(after))
     }
+}
+
+fn no_transcript(why: &str) -> Refusal {
+    let text = format!("this cannot be told on the stage: {why}; tell it with --emit test");
+    Refusal { exit: Exit::Inconclusive, text }
 }
 
 /// How large a plan is, in words.
