@@ -2,7 +2,7 @@
 
 /// c2 read 15 of t3-0 where 16 came next
 #[test]
-fn read_order_nonmonotonic_poll_5dd1f68b() {
+fn read_order_nonmonotonic_poll_244c1840() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(1)
@@ -20,7 +20,7 @@ fn read_order_nonmonotonic_poll_5dd1f68b() {
 
 /// c2 read 49 of t5-0 where 48 came next
 #[test]
-fn read_order_poll_skip_8d058d18() {
+fn read_order_poll_skip_b41c3650() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -48,7 +48,7 @@ fn read_order_poll_skip_8d058d18() {
 
 /// b2 is alive and not in the ISR [BrokerId(1)] of t5-0, 136 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_3bf4116f() {
+fn progress_replica_not_in_sync_8e61ef7c() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -85,7 +85,7 @@ fn progress_replica_not_in_sync_3bf4116f() {
 
 /// b3 opened t7-0 without the committed record at 0, which it had and kept
 #[test]
-fn durability_restart_lost_committed_record_26a5f751() {
+fn durability_restart_lost_committed_record_9128c979() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -112,7 +112,7 @@ fn durability_restart_lost_committed_record_26a5f751() {
 
 /// b1 is alive and not in the ISR [BrokerId(2), BrokerId(3)] of t7-0, 96 s after the last fault
 #[test]
-fn progress_power_loss_brought_back_cut_records_af1a4a66() {
+fn progress_power_loss_brought_back_cut_records_73c0407c() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -143,7 +143,7 @@ fn progress_power_loss_brought_back_cut_records_af1a4a66() {
 
 /// a batch left for the 2th time, and 1 are allowed (value Some(Value(1)))
 #[test]
-fn at_most_once_sent_beyond_retries_c213e751() {
+fn at_most_once_sent_beyond_retries_34306d84() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -167,7 +167,7 @@ fn at_most_once_sent_beyond_retries_c213e751() {
 
 /// c1 sent value 7 before value 10, but at 6 of t3-0 it lies behind it
 #[test]
-fn order_sent_before_but_behind_74cc597e() {
+fn order_sent_before_but_behind_0c2db353() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(1)
@@ -192,7 +192,7 @@ fn order_sent_before_but_behind_74cc597e() {
 
 /// b1 is fenced and still in sync on t5-0: [BrokerId(1), BrokerId(2)]
 #[test]
-fn in_sync_set_fenced_broker_in_sync_a168dab8() {
+fn in_sync_set_fenced_broker_in_sync_67848511() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -217,7 +217,7 @@ fn in_sync_set_fenced_broker_in_sync_a168dab8() {
 
 /// b1 acknowledged 0 of t5-0 with acks=all, and 0 is all that is committed
 #[test]
-fn acks_all_acknowledged_before_committed_71377309() {
+fn acks_all_acknowledged_before_committed_a79d41a2() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -236,7 +236,7 @@ fn acks_all_acknowledged_before_committed_71377309() {
 
 /// b1 acknowledged 0 of t5-0 with acks=all, and 0 is all that is committed
 #[test]
-fn acks_all_acknowledged_before_committed_526a0bc1() {
+fn acks_all_acknowledged_before_committed_fc0670a1() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -255,7 +255,7 @@ fn acks_all_acknowledged_before_committed_526a0bc1() {
 
 /// b1 served t5-0 up to 1, its high watermark is 0
 #[test]
-fn reads_served_above_high_watermark_f94cf1ed() {
+fn reads_served_above_high_watermark_235ce436() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -273,7 +273,7 @@ fn reads_served_above_high_watermark_f94cf1ed() {
 
 /// b2 acknowledged 0 of t5-0 with acks=all, which 1 replicas have; min.insync.replicas is 2
 #[test]
-fn min_isr_acknowledged_on_too_few_831ffea7() {
+fn min_isr_acknowledged_on_too_few_cc1fdf6b() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -298,7 +298,7 @@ fn min_isr_acknowledged_on_too_few_831ffea7() {
 
 /// b1 is alive and not in the ISR [BrokerId(2)] of t5-0, 148 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_b2813bf7() {
+fn progress_replica_not_in_sync_abd2cd6e() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -323,7 +323,7 @@ fn progress_replica_not_in_sync_b2813bf7() {
 
 /// b3 has records-0/00000000000000000000.log: at byte 12750: a checksum that does not hold
 #[test]
-fn storage_stored_batch_corrupt_5d2cf7ab() {
+fn storage_stored_batch_corrupt_1f7be822() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -344,7 +344,7 @@ fn storage_stored_batch_corrupt_5d2cf7ab() {
 
 /// b2 is alive and not in the ISR [BrokerId(1)] of t6-0, 230 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_60d9efd5() {
+fn progress_replica_not_in_sync_ac0387db() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -378,7 +378,7 @@ fn progress_replica_not_in_sync_60d9efd5() {
 
 /// b2 had synced t5-0 up to 24, and opened it without the record at 16
 #[test]
-fn storage_synced_batch_lost_91dd2dd4() {
+fn storage_synced_batch_lost_62d57ecc() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -409,7 +409,7 @@ fn storage_synced_batch_lost_91dd2dd4() {
 
 /// b2 believed its log of t5-0 without a look, and the process before was never told to stop
 #[test]
-fn recovery_clean_start_after_a_crash_06596537() {
+fn recovery_clean_start_after_a_crash_cd68814d() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -438,7 +438,7 @@ fn recovery_clean_start_after_a_crash_06596537() {
 
 /// b1 leads t6-0 in epoch 0, its log ends at 0 and lacks what was committed at 0 in epoch 0 (committed up to 4)
 #[test]
-fn power_loss_leader_lost_committed_record_545f9c78() {
+fn power_loss_leader_lost_committed_record_8dbcdd7c() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -464,7 +464,7 @@ fn power_loss_leader_lost_committed_record_545f9c78() {
 
 /// b1 joined the ISR of t5-0 without the record committed at Some(Offset(31))
 #[test]
-fn leader_completeness_newcomer_lacks_committed_record_048a4d49() {
+fn leader_completeness_newcomer_lacks_committed_record_ff0d054a() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
