@@ -653,6 +653,14 @@ fn in_sync_set_replicas_come_and_go_by_reassignment_only() {
     let mut early = play.clone();
     reassign(&mut early, &[1, 2, 4], &[], &[], &[1, 2]);
     early.breaks("in-sync-set/reassignment-ended-too-early");
+    // R97: asked again, who was still to come counts as one that was there.
+    let mut replaced = play.clone();
+    let (topic, partition) = ("t".to_owned(), P.index);
+    let again =
+        AdminRequest::AlterPartitionReassignments { topic, partition, replicas: Some(vec![BrokerId(4), B1, B2, B3]) };
+    replaced.say(ControllerId(1), What::Struck(Fault::Administer(again)));
+    reassign(&mut replaced, &[4, 1, 2, 3], &[], &[], &[1, 2, 3]);
+    replaced.holds();
     let mut cancelled = play.clone();
     reassign(&mut cancelled, &[1, 2, 3], &[], &[], &[1, 2, 3]);
     cancelled.holds();
