@@ -24,6 +24,7 @@ pub mod reroll;
 pub mod run;
 pub mod scripted;
 pub mod search;
+pub mod second;
 pub mod seen;
 pub mod shrink;
 pub mod storm;

@@ -253,6 +253,12 @@ impl dyn Hands + '_ {
         self.cluster().broker_ids().collect()
     }
 
+    /// All producers.
+    #[must_use]
+    pub fn producers(&self) -> Vec<ClientId> {
+        self.cluster().producer_ids().collect()
+    }
+
     /// The first producer.
     #[must_use]
     pub fn producer(&self) -> ClientId {

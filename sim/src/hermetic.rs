@@ -86,10 +86,7 @@ pub(crate) fn alone<T: Send>(seed: u64, inside: impl FnOnce(Runtime) -> T + Send
     })
 }
 
-fn on_a_fresh_thread<T: Send>(
-    seed: u64,
-    run: impl FnOnce(Runtime) -> Result<T, ()> + Send,
-) -> Result<T, Panicked> {
+fn on_a_fresh_thread<T: Send>(seed: u64, run: impl FnOnce(Runtime) -> Result<T, ()> + Send) -> Result<T, Panicked> {
     hush_inside();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("seed {seed}"));

@@ -65,8 +65,7 @@ pub(super) fn address(index: usize) -> SocketAddr {
 
 impl Ground {
     pub(super) fn new(cluster: &Cluster, dice: Dice, time: TimeHandle, places: Vec<Place>) -> Self {
-        let held =
-            Held { places, said: Vec::new(), listener: None, connections: 0, returning: Vec::new() };
+        let held = Held { places, said: Vec::new(), listener: None, connections: 0, returning: Vec::new() };
         Self { cluster: cluster.clone(), dice, time, held: Mutex::new(held) }
     }
 

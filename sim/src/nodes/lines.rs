@@ -143,14 +143,7 @@ impl Lines {
         let Ok(first) = receiver.recv().await else { return };
         let Ok(hello) = first.downcast::<Hello>() else { return };
         let Hello { from, channel, id } = *hello;
-        let line = Line {
-            peer: from,
-            channel,
-            sender: Some(sender),
-            backlog: Vec::new(),
-            known: false,
-            broken: false,
-        };
+        let line = Line { peer: from, channel, sender: Some(sender), backlog: Vec::new(), known: false, broken: false };
         self.lock().lines.insert(id, line);
         self.read(id, receiver).await;
     }
