@@ -4,7 +4,8 @@
 //! for a host, and the vocabulary of faults and facts; it shares no queue, no network and no clock. A promise that breaks on
 //! one scheduler only is a finding about our world, or about madsim's.
 //!
-//! What madsim cannot do is not pretended: see [`Nodes::unsupported`]. Nothing takes less than a millisecond here; a host
+//! What madsim cannot do is not pretended: see [`Nodes::unsupported`]. Nothing takes less than a millisecond here, and messages take ten times
+//! as long, so as not to take equally long; a host
 //! that dies resets its connections at once, be it for want of power or behind a partition; what is sent over a link that is cut
 //! arrives up to ten seconds after it was mended; and all clocks are right.
 
@@ -99,8 +100,8 @@ impl<O: Observer> Nodes<O> {
         });
         let places = places.collect();
         let (time, network) = runtime.block_on(async { (TimeHandle::current(), NetSim::current()) });
-        let weather = cluster.weather;
-        network.update_config(|config| config.send_latency = weather.least..weather.most.max(weather.least + NOTHING));
+        let (least, most) = (cluster.weather.least * TIMES, cluster.weather.most * TIMES);
+        network.update_config(|config| config.send_latency = least..most.max(least + NOTHING));
         Self {
             ground: Arc::new(Ground::new(cluster, dice, time, places)),
             runtime,
@@ -346,6 +347,10 @@ impl<O: Observer> Nodes<O> {
         handle.get_node(id).expect("every host has a node").spawn(task);
     }
 }
+
+/// So many times as long as in our own world a message takes: with the usual latencies, all of which are below a millisecond, every message
+/// would take exactly one, and all nodes would go in step.
+const TIMES: u32 = 10;
 
 /// The least that a range of latencies must span.
 const NOTHING: Duration = Duration::from_nanos(1);

@@ -18,10 +18,13 @@ use model::names::Node;
 use super::ground::{Ground, address};
 use super::inbox::{Alarm, Inbox};
 use super::lines::Lines;
+use rand::Rng;
+
 use crate::clock::Clock;
 use crate::fact::{Ending, Moment, What};
 use crate::hermetic;
 use crate::world::doom::Doom;
+use crate::world::hosts::lane;
 use crate::world::label::{api, first_error};
 use crate::world::process::Process;
 
@@ -41,6 +44,9 @@ pub(super) struct Living {
     /// Tasks that wait for their turn.
     turns: BTreeMap<(Moment, u64), Task>,
     handed: u64,
+    /// When the last task of each kind has its turn: no later one of its kind has it before (R147).
+    last: BTreeMap<usize, Moment>,
+    life: u32,
     owed: Duration,
     restless: u32,
     alarm: Alarm,
@@ -55,12 +61,12 @@ enum Stepped {
 /// Runs the process on this host, which was launched a moment ago.
 pub(super) async fn live(ground: Arc<Ground>, index: usize, inbox: Arc<Inbox>) {
     let endpoint = Endpoint::bind(address(index)).await.expect("nobody else is on this node");
-    let (node, process, chance) = {
+    let (node, life, process, chance) = {
         let mut held = ground.lock();
         let place = &mut held.places[index];
         let (process, chance) = (place.host.process.take(), place.chance.take());
         let launched = "the process was launched before its task was";
-        (place.host.node, process.expect(launched), chance.expect(launched))
+        (place.host.node, place.host.life, process.expect(launched), chance.expect(launched))
     };
     let lines = Lines::new(ground.clone(), node, endpoint, inbox.clone());
     ground.lock().places[index].lines = Arc::downgrade(&lines);
@@ -74,6 +80,8 @@ pub(super) async fn live(ground: Arc<Ground>, index: usize, inbox: Arc<Inbox>) {
         inbox,
         turns: BTreeMap::new(),
         handed: 0,
+        last: BTreeMap::new(),
+        life,
         owed: Duration::ZERO,
         restless: 0,
         alarm: Alarm::default(),
@@ -144,12 +152,27 @@ impl Living {
                     let now = self.ground.now();
                     let at = self.ground.lock().places[self.index].host.draw_turn(&task, now);
                     self.handed += 1;
+                    let at = self.rounded(now, at);
+                    let last = self.last.entry(lane(&task)).or_default();
+                    let at = at.max(*last);
+                    *last = at;
                     self.turns.insert((at, self.handed), task);
                 }
                 Effect::Exit => exits = true,
             }
         }
         Stepped::Done { exits }
+    }
+
+    /// When the turn of a task is taken that was to be taken at `at`: a wait of less than a millisecond is all of one or none, as likely as
+    /// it is long. If all took one, no message could ever arrive in between.
+    fn rounded(&self, now: Moment, at: Moment) -> Moment {
+        let wait = at.since(now);
+        if wait >= LEAST {
+            return at;
+        }
+        let luck = self.ground.dice.draw(&("grain", self.node, self.life, self.handed)).gen_range(0..LEAST.as_nanos());
+        if luck < wait.as_nanos() { now + LEAST } else { now }
     }
 
     /// Sleeps until there is something to take in.
