@@ -1,8 +1,7 @@
 //! The second opinion: plans and stories on madsim's nodes, judged as on our own scheduler.
 //!
 //! The course of a run is the same: boot, load and storm or a story, heal, a bounded time for progress, everything is read
-//! back, verdicts. What is left out is said: faults that madsim has no means for, and the audit of the disks, since nobody looks into
-//! a process there. This room judges nothing itself.
+//! back, verdicts. What is left out is said: faults that madsim has no means for. This room judges nothing itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use sim::dice::Dice;
 use sim::fact::Chapter;
 use sim::{Hands, Nodes, on_nodes};
 
+use crate::audit::audit_broker;
 use crate::known_bugs::KnownBug;
 use crate::run::{Outcome, Plan, Witness};
 use crate::scripted;
@@ -123,7 +123,19 @@ fn conclude(nodes: &mut Nodes<Witness>) {
     nodes.read_back();
     nodes.set_patience(READING);
     nodes.until_in_world(has_read_everything);
+    audit_all(nodes);
     nodes.chapter(Chapter::Ended);
+}
+
+/// Reads the disks of all running brokers and hands the judge what is wrong.
+fn audit_all(nodes: &mut Nodes<Witness>) {
+    for broker in nodes.cluster().broker_ids() {
+        if nodes.is_up(broker)
+            && let Some(findings) = nodes.look(broker, audit_broker)
+        {
+            nodes.observer_mut().judge.audited(broker, findings);
+        }
+    }
 }
 
 /// Whether the readers have come to the high watermark of every partition that is led.

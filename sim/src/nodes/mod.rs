@@ -1,6 +1,6 @@
 //! The second scheduler: the same machines on madsim's nodes, with madsim's network, timers, kill and restart.
 //!
-//! One node for each host, on it one task that owns the machine. Of our own world it shares the disks, what is drawn
+//! One node for each host, on it one task that steps the machine. Of our own world it shares the disks, what is drawn
 //! for a host, and the vocabulary of faults and facts; it shares no queue, no network and no clock. A promise that breaks on
 //! one scheduler only is a finding about our world, or about madsim's.
 //!
@@ -29,19 +29,22 @@ use std::time::Duration;
 use madsim::net::NetSim;
 use madsim::runtime::Runtime;
 use madsim::time::{TimeHandle, sleep};
+use model::broker::Broker;
 use model::machine::{Command, Input};
-use model::names::Node;
+use model::names::{BrokerId, Node};
 
 use self::ground::{Ground, Place};
 use self::inbox::{Alarm, Inbox};
 use crate::cast::Cast;
 use crate::cluster::Cluster;
 use crate::dice::Dice;
+use crate::disk::SimDisk;
 use crate::fact::{Chapter, Fact, Moment, What};
 use crate::fault::{Fault, Strike, When};
 use crate::hermetic::{self, Panicked};
 use crate::trace::Digest;
 use crate::world::ambush::Ambushes;
+use crate::world::process::Process;
 use crate::world::record::Record;
 use crate::world::{Observer, boot as blueprint};
 
@@ -206,6 +209,23 @@ impl<O: Observer> Nodes<O> {
     #[must_use]
     pub fn unsupported(&self) -> &BTreeMap<String, u64> {
         &self.unsupported
+    }
+
+    /// Looks at a broker's disk and, if its process runs, at that, without a call.
+    pub fn look<T>(&self, broker: BrokerId, look: impl FnOnce(&SimDisk, Option<&Broker>) -> T) -> Option<T> {
+        let index = self.ground.index_of(broker.into())?;
+        let held = self.ground.lock();
+        let host = &held.places[index].host;
+        let process = host.process.as_ref().and_then(|process| match process {
+            Process::Broker(broker) => Some(&**broker),
+            _ => None,
+        });
+        Some(look(&host.disk, process))
+    }
+
+    /// Likewise whoever is told every fact.
+    pub fn observer_mut(&mut self) -> &mut O {
+        &mut self.record.observer
     }
 
     /// How many steps the machines of all hosts have made.

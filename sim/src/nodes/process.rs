@@ -1,8 +1,8 @@
-//! One process on one of madsim's nodes: a task that owns a machine and steps it.
+//! One process on one of madsim's nodes: a task that steps a machine, which nobody else does.
 //!
 //! It takes in what its connections read, its machine's deadline and the turns of its tasks. Steps are not free: the time of disk calls and
 //! of the processor is owed, and as soon as it is a millisecond, the least that madsim can let pass, it is slept before
-//! the effects leave. The task's machine, life and chance are given to it; it knows no fault.
+//! the effects leave. Its machine lies with the host, where it can be looked at; it knows no fault.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -26,8 +26,9 @@ use crate::hermetic;
 use crate::world::doom::Doom;
 use crate::world::hosts::lane;
 use crate::world::label::{api, first_error};
-use crate::world::process::Process;
 
+/// Why there is a machine: the task of a process that is over does not run any more.
+const LIVES: &str = "a task runs as long as its process does";
 /// The least span that madsim lets pass.
 const LEAST: Duration = Duration::from_millis(1);
 /// So many ticks in a row, each due at once again, are taken for an endless loop.
@@ -38,7 +39,6 @@ pub(super) struct Living {
     ground: Arc<Ground>,
     index: usize,
     node: Node,
-    process: Process,
     lines: Arc<Lines>,
     inbox: Arc<Inbox>,
     /// Tasks that wait for their turn.
@@ -61,12 +61,11 @@ enum Stepped {
 /// Runs the process on this host, which was launched a moment ago.
 pub(super) async fn live(ground: Arc<Ground>, index: usize, inbox: Arc<Inbox>) {
     let endpoint = Endpoint::bind(address(index)).await.expect("nobody else is on this node");
-    let (node, life, process, chance) = {
+    let (node, life, chance) = {
         let mut held = ground.lock();
         let place = &mut held.places[index];
-        let (process, chance) = (place.host.process.take(), place.chance.take());
-        let launched = "the process was launched before its task was";
-        (place.host.node, place.host.life, process.expect(launched), chance.expect(launched))
+        let chance = place.chance.take().expect("the process was launched before its task was");
+        (place.host.node, place.host.life, chance)
     };
     let lines = Lines::new(ground.clone(), node, endpoint, inbox.clone());
     ground.lock().places[index].lines = Arc::downgrade(&lines);
@@ -75,7 +74,6 @@ pub(super) async fn live(ground: Arc<Ground>, index: usize, inbox: Arc<Inbox>) {
         ground,
         index,
         node,
-        process,
         lines,
         inbox,
         turns: BTreeMap::new(),
@@ -128,7 +126,8 @@ impl Living {
         let mut held = self.ground.lock();
         let host = &mut held.places[self.index].host;
         let cpu = Duration::from_nanos(host.draw_cpu(&input));
-        let result = self.process.step(Clock::default().read(now), input, &mut host.disk, effects);
+        let process = host.process.as_mut().expect(LIVES);
+        let result = process.step(Clock::default().read(now), input, &mut host.disk, effects);
         self.owed += host.disk.take_cost(now) + cpu;
         if host.disk.is_dead() {
             let doom = host.take_doom();
@@ -179,7 +178,11 @@ impl Living {
     async fn next(&mut self) -> Input {
         loop {
             let now = self.ground.now();
-            let deadline = self.process.deadline().map(|deadline| Clock::default().when(deadline, now));
+            let deadline = {
+                let held = self.ground.lock();
+                let process = held.places[self.index].host.process.as_ref().expect(LIVES);
+                process.deadline().map(|deadline| Clock::default().when(deadline, now))
+            };
             if deadline.is_some_and(|at| at <= now) {
                 self.restless += 1;
                 assert!(self.restless < RESTLESS, "{}: {RESTLESS} ticks in a row: an endless loop", self.node);
