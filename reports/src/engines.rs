@@ -46,7 +46,7 @@ pub(crate) fn engines(order: &Order) -> Exit {
     if museum && storms { Exit::Held } else { Exit::Inconclusive }
 }
 
-/// The stories; whether every bug was found by both, or by neither, or not by madsim's for want of a means.
+/// The stories; whether every bug was found by both, or by neither, or not by madsim's for want of a means or for a reason that is known.
 fn museum(order: &Order) -> bool {
     if order.bugs.is_empty() {
         return true;
@@ -59,9 +59,11 @@ fn museum(order: &Order) -> bool {
     in_order(order.jobs, order.bugs.len() as u64, &go_on, work, |nth, compared| {
         let bug = order.bugs[nth as usize];
         let found = found_by(&compared);
-        agree &= matches!(found, BOTH | NEITHER | NO_MEANS);
+        let explained = second::explained(bug).filter(|_| found == OWN);
+        agree &= matches!(found, BOTH | NEITHER | NO_MEANS) || explained.is_some();
         split.entry(found).or_default().push(bug.id);
-        println!("{}", line(bug, &compared));
+        let why = explained.map_or_else(String::new, |why| format!("  {why}"));
+        println!("{}{why}", line(bug, &compared));
         ControlFlow::Continue(())
     });
     for (by, ids) in split {

@@ -81,15 +81,12 @@ enum Errand {
 ///
 /// # Errors
 /// If it panics.
-pub fn on_nodes<T: Send, O: Observer>(
+pub fn on_nodes<T: Send, O: Observer + Send>(
     cluster: &Cluster,
     seed: u64,
     observer: O,
     inside: impl FnOnce(&mut Nodes<O>) -> T + Send,
-) -> Result<T, Panicked>
-where
-    O: Send,
-{
+) -> Result<T, Panicked> {
     hermetic::alone(seed, move |runtime| inside(&mut Nodes::new(runtime, cluster, seed, observer)))
 }
 
