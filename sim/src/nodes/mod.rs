@@ -4,10 +4,10 @@
 //! for a host, and the vocabulary of faults and facts; it shares no queue, no network and no clock. A promise that breaks on
 //! one scheduler only is a finding about our world, or about madsim's.
 //!
-//! What madsim cannot do is not pretended: see [`Nodes::unsupported`]. Nothing takes less than a millisecond here, and messages take ten times
-//! as long, so as not to take equally long; a host
-//! that dies resets its connections at once, be it for want of power or behind a partition; what is sent over a link that is cut
-//! arrives up to ten seconds after it was mended; and all clocks are right.
+//! What madsim cannot do is not pretended: see [`Nodes::unsupported`]. Nothing takes less than a millisecond here, and
+//! messages take ten times as long, so as not to take equally long. A host that dies resets its connections at once, be
+//! it for want of power or behind a partition. What is under way when a link is cut arrives; what is sent over it later
+//! arrives up to ten seconds after it was mended, and new connections over it are refused. All clocks are right.
 
 mod boot;
 mod ground;
