@@ -40,6 +40,7 @@ mod report;
 mod samples;
 mod scope;
 mod sentinel;
+mod shrink;
 mod statistics;
 mod struck;
 mod tables;
@@ -76,6 +77,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
     match wish {
         Wish::Run(order, out) => writing::run(&order, &out),
         Wish::Replay(wish) => replay::replay(&wish),
+        Wish::Shrink(wish) => shrink::shrink(&wish),
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::Bugs(order, out) => bugs::bugs(&order, &out),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use scenarios::failure::Failure;
 use scenarios::run::{Outcome, run_traced};
 use scenarios::second::{self, Opinion};
+use scenarios::tape::{self, Played};
 use scenarios::{Plan, Verdict};
 
 use crate::cli::{Engine, Refusal, Replay, Replayed, TraceForm};
@@ -88,10 +89,17 @@ fn print(plan: &Plan, outcome: &Outcome, how: &Shown<'_>, said: &[String]) -> Re
     Ok(())
 }
 
-/// Reads a kept failure. What it says may be well-formed and yet nothing that can be run: a number was changed by hand.
+/// Reads a kept failure; what of it is of another version is said on stderr. What it says may be well-formed and yet
+/// nothing that can be run: a number was changed by hand.
+///
+/// # Errors
+/// If it cannot be read or run.
 pub(crate) fn load(path: &Path) -> Result<Failure, Refusal> {
     let refusal = |text| Refusal { exit: Exit::BadInput, text };
-    let kept = Failure::load(path).map_err(|error| refusal(format!("error: {error}")))?;
+    let (kept, notes) = Failure::load_noting(path).map_err(|error| refusal(format!("error: {error}")))?;
+    for note in notes {
+        eprintln!("note: {}: {note}", path.display());
+    }
     let impossible = |field: &str, what: &str| {
         let what = format!("field \"{field}\": {what}; restore the file, or make a new one with `highwater run`");
         refusal(format!("error: {}: {what}", path.display()))
@@ -124,26 +132,27 @@ fn judge(plan: &Plan, outcome: &Outcome, kept: Option<&Failure>, command: &str, 
             Exit::Violated
         }
     };
-    match kept {
-        Some(kept) if kept.digest != outcome.digest => {
-            said.push(differs(plan, outcome, kept));
-            Exit::Differing
-        }
-        _ => shown,
+    let Some(kept) = kept else { return shown };
+    let played = tape::compare(kept, outcome.clone());
+    said.extend(played.missed.iter().map(|missed| format!("  note     {missed}")));
+    if kept.digest == outcome.digest {
+        said.push(format!("  tape     {played}"));
+        return shown;
     }
+    said.push(differs(plan, &played, kept));
+    Exit::Differing
 }
 
 /// A kept failure ran otherwise than when it was kept: which of the two possible reasons it is.
-fn differs(plan: &Plan, outcome: &Outcome, kept: &Failure) -> String {
-    let head = format!("DIFFERENT DIGEST  {} now, {} in the file", outcome.digest, kept.digest);
+fn differs(plan: &Plan, played: &Played, kept: &Failure) -> String {
+    let head = format!("DIFFERENT DIGEST  {} now, {} in the file", played.outcome.digest, kept.digest);
     let again = run_traced(plan);
-    if again.digest == outcome.digest {
-        let now =
-            outcome.fingerprint().map_or_else(|| "nothing breaks any more".to_owned(), |now| format!("{now} breaks"));
+    if again.digest == played.outcome.digest {
+        let by = if kept.program.is_empty() { "an older program" } else { &kept.program };
         format!(
-            "{head}\n  the program has changed since the file was written, or the file has: two runs now agree.\n  \
-             then {} broke, now {now}",
-            kept.fingerprint
+            "{head}\n  the program has changed since the file was written (by {by}), or the file has: two runs now agree.\n  \
+             then {} broke, now {} does\n  {played}",
+            kept.fingerprint, played.now
         )
     } else {
         let found = sentinel::first_difference(plan, &again.checkpoints, sentinel::RUN);
@@ -193,7 +202,11 @@ fn pipe_closed(error: io::Error) -> Result<(), Refusal> {
     Err(Refusal { exit: Exit::Harness, text: format!("error: the trace cannot be printed ({error})") })
 }
 
-fn draw(path: &Path, plan: &Plan, outcome: &Outcome) -> Result<(), Refusal> {
+/// Draws a run.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn draw(path: &Path, plan: &Plan, outcome: &Outcome) -> Result<(), Refusal> {
     fs::write(path, telling::timeline(plan, outcome)).map_err(|error| {
         let text = format!("error: --timeline: {} cannot be written ({error}); name another file", path.display());
         Refusal { exit: Exit::Usage, text }

@@ -1,6 +1,7 @@
 //! A broken promise, told: the file that keeps it and the text that prints it.
 //!
-//! A [`Failure`] is self-contained: whoever has the file can run the same story again, without the campaign that found it.
+//! A [`Failure`] is self-contained: whoever has the file can run the same story again, without the campaign that found it,
+//! and, as far as it still can be told, with a program that has changed since.
 //! The text is at most 25 lines and says first and last how to see it again. This room runs nothing and judges nothing.
 
 use std::fmt;
@@ -13,11 +14,12 @@ use thiserror::Error;
 
 use crate::run::{Outcome, Plan};
 use crate::story;
+use crate::tape::{self, Checkpoints};
 
 /// What marks a file as one of ours.
 const FORMAT: &str = "highwater-failure";
-/// The version of the format that this program writes and reads.
-pub const VERSION: u32 = 1;
+/// The version of the format that this program writes. It reads the older ones, too.
+pub const VERSION: u32 = 2;
 /// How many lines of story fit between the lines around it.
 pub const STORY_LINES: usize = 19;
 
@@ -45,6 +47,12 @@ pub struct Failure {
     pub shrunk: Option<ShrunkFrom>,
     /// The facts that matter, a line each.
     pub story: Vec<String>,
+    /// The version of the program that made it.
+    #[serde(default)]
+    pub program: String,
+    /// Digests along the way, for whoever runs it again.
+    #[serde(default)]
+    pub checkpoints: Checkpoints,
 }
 
 /// How much larger the run was that first broke the promise.
@@ -94,7 +102,7 @@ pub enum FailureError {
     },
     /// The file was written by another version of this program.
     #[error(
-        "{path}: field \"version\" is {found}, this program reads {VERSION}; replay it with the program that wrote it"
+        "{path}: field \"version\" is {found}, this program reads 1 to {VERSION}; replay it with the program that wrote it"
     )]
     OtherVersion {
         /// Which file.
@@ -133,6 +141,8 @@ impl Failure {
             digest: outcome.digest.clone(),
             shrunk: None,
             story: story.map(|(trace, violation)| story::story(trace, violation)).unwrap_or_default(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            checkpoints: outcome.trace.as_deref().map(Checkpoints::of).unwrap_or_default(),
         })
     }
 
@@ -150,6 +160,14 @@ impl Failure {
     /// # Errors
     /// [`FailureError`], which names the place and what to do.
     pub fn load(path: &Path) -> Result<Self, FailureError> {
+        Self::load_noting(path).map(|(failure, _)| failure)
+    }
+
+    /// Reads a failure, and says what of it is of another version and had to be left out or made up.
+    ///
+    /// # Errors
+    /// [`FailureError`], which names the place and what to do.
+    pub fn load_noting(path: &Path) -> Result<(Self, Vec<String>), FailureError> {
         let path_buf = || path.to_owned();
         let text = fs::read_to_string(path).map_err(|source| FailureError::Unreadable { path: path_buf(), source })?;
         let malformed = |error: serde_json::Error| FailureError::Malformed {
@@ -164,8 +182,15 @@ impl Failure {
             return Err(FailureError::Foreign { path: path_buf() });
         }
         match frame.get("version").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != u64::from(VERSION) => Err(FailureError::OtherVersion { path: path_buf(), found }),
-            _ => serde_json::from_str(&text).map_err(malformed),
+            Some(found) if !(1..=u64::from(VERSION)).contains(&found) => {
+                Err(FailureError::OtherVersion { path: path_buf(), found })
+            }
+            _ => match (tape::read(frame), serde_json::from_str(&text)) {
+                (Some(tape::Reading { value, notes }), _) => Ok((value, notes)),
+                // Read as it stands, it says where it cannot be.
+                (None, Err(error)) => Err(malformed(error)),
+                (None, Ok(failure)) => Ok((failure, Vec::new())),
+            },
         }
     }
 
@@ -176,14 +201,24 @@ impl Failure {
     /// [`FailureError::Unwritable`].
     pub fn save(&self, folder: &Path) -> Result<PathBuf, FailureError> {
         let path = folder.join(self.file_name());
-        let unwritable = |source| FailureError::Unwritable { path: path.clone(), source };
+        self.save_as(&path)?;
+        Ok(path)
+    }
+
+    /// Writes the failure there, likewise.
+    ///
+    /// # Errors
+    /// [`FailureError::Unwritable`].
+    pub fn save_as(&self, path: &Path) -> Result<(), FailureError> {
+        let unwritable = |source| FailureError::Unwritable { path: path.to_owned(), source };
         let mut text = serde_json::to_string_pretty(self).map_err(|error| unwritable(error.into()))?;
         text.push('\n');
-        fs::create_dir_all(folder).map_err(unwritable)?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(unwritable)?;
+        }
         let draft = path.with_extension("json.part");
         fs::write(&draft, text).map_err(unwritable)?;
-        fs::rename(&draft, &path).map_err(unwritable)?;
-        Ok(path)
+        fs::rename(&draft, path).map_err(unwritable)
     }
 
     /// The failure as people read it. `replay` is the command that shows it again, `kept` where it is kept.

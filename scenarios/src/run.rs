@@ -107,6 +107,8 @@ pub struct Witness {
 
 /// In what pieces a run is ended that may be left before.
 const PIECE: Duration = Duration::from_millis(250);
+/// How the fingerprint of a panic begins.
+const PANIC: &str = "panic";
 
 impl Plan {
     /// What the cluster was told that its promises depend on, in one line.
@@ -146,8 +148,8 @@ impl Outcome {
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {
         let panic = self.panicked.as_ref().map(|panicked| match &panicked.location {
-            Some(location) => format!("panic/{location}"),
-            None => "panic".to_owned(),
+            Some(location) => format!("{PANIC}/{location}"),
+            None => PANIC.to_owned(),
         });
         panic.or_else(|| self.violations.first().map(|violation| violation.fingerprint().0))
     }
@@ -204,6 +206,28 @@ pub fn run(plan: &Plan) -> Outcome {
 #[must_use]
 pub fn run_traced(plan: &Plan) -> Outcome {
     run_prepared(plan, true, |_| {})
+}
+
+/// How many steps it takes until the first thing that this plan breaks is one of this fingerprint; nothing if another one
+/// breaks, or none. The run is over as soon as that is known, unless a panic is looked for, which counts more than any
+/// broken promise before it.
+#[must_use]
+pub fn breaks(plan: &Plan, fingerprint: &str) -> Option<u64> {
+    if fingerprint.starts_with(PANIC) {
+        let outcome = run(plan);
+        return (outcome.fingerprint().as_deref() == Some(fingerprint)).then_some(outcome.steps);
+    }
+    let broken = sim::hermetic(plan.seed, || {
+        let mut course = Course::begin(plan, |_| ()).ok()?;
+        let is_whole = |world: &World| world.observer().judge.violations().is_empty();
+        course.go_on_while(plan.length, plan.length, is_whole);
+        if is_whole(&course.world) {
+            course.conclude(plan.length);
+        }
+        let first = course.world.observer().judge.violations().first()?;
+        (first.fingerprint().0 == fingerprint).then(|| course.world.steps())
+    });
+    broken.ok().flatten()
 }
 
 /// Runs a plan and has somebody hear every fact when it is stated.

@@ -19,6 +19,15 @@ use crate::judge::Violation;
 /// The facts that matter, a line each, with an arrow at the one that broke the promise.
 #[must_use]
 pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
+    let mut lines: Vec<String> = told(trace, violation, STORY_LINES - 1).into_iter().map(sim::story::line).collect();
+    if let Some(last) = lines.last_mut() {
+        *last = format!("{last}        ← {}", violation.kind);
+    }
+    lines
+}
+
+/// So many facts at most, in order: those that matter most, and at last the one that broke the promise.
+pub(crate) fn told<'a>(trace: &'a [Fact], violation: &Violation, most: usize) -> Vec<&'a Fact> {
     let until = trace.partition_point(|fact| fact.number <= violation.fact);
     let told = &trace[..until];
     let Some(last) = told.last() else { return Vec::new() };
@@ -31,12 +40,10 @@ pub fn story(trace: &[Fact], violation: &Violation) -> Vec<String> {
         .collect();
     // The weightiest, and of those that weigh the same the latest.
     ranked.sort_by_key(|&(weight, at)| (std::cmp::Reverse(weight), std::cmp::Reverse(at)));
-    ranked.truncate(STORY_LINES - 2);
+    ranked.truncate(most.saturating_sub(1));
     let mut chosen: Vec<usize> = ranked.into_iter().map(|(_, at)| at).collect();
     chosen.sort_unstable();
-    let mut lines: Vec<String> = chosen.into_iter().map(|at| sim::story::line(&told[at])).collect();
-    lines.push(format!("{}        ← {}", sim::story::line(last), violation.kind));
-    lines
+    chosen.into_iter().map(|at| &told[at]).chain([last]).collect()
 }
 
 /// Of the facts with these numbers the `most` that matter most: to this violation, or where none of them does, and without a

@@ -217,6 +217,13 @@ impl Cluster {
         self
     }
 
+    /// How long disk calls take on a good day.
+    #[must_use]
+    pub fn disk_timings(mut self, timings: DiskTimings) -> Self {
+        self.disk = timings;
+        self
+    }
+
     /// Bytes of each payload that the world's own hands produce; less than 8 count as 8, the size of a value.
     #[must_use]
     pub fn payload(mut self, bytes: usize) -> Self {
@@ -239,6 +246,18 @@ impl Cluster {
     #[must_use]
     pub fn property(self, name: &str, value: impl ToString) -> Self {
         match self.try_property(name, value) {
+            Ok(cluster) => cluster,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Several properties at once, where each alone would contradict what is set already.
+    ///
+    /// # Panics
+    /// Like [`Cluster::property`]; [`Cluster::try_properties`] returns that.
+    #[must_use]
+    pub fn properties(self, properties: &[(&str, &str)]) -> Self {
+        match self.try_properties(properties) {
             Ok(cluster) => cluster,
             Err(error) => panic!("{error}"),
         }

@@ -23,8 +23,11 @@ impl Process {
         for produce in request.partitions {
             let partition = produce.partition;
             let part = match self.append(request.acks, produce, step)? {
-                Ok(batch) => ProducePart { partition, batch: Some(batch), answer: None },
-                Err(error) => ProducePart { partition, batch: None, answer: Some(self.refusal(partition, error)) },
+                Ok(batch) => ProducePart { partition, batch: Some(batch), answer: None, min_isr: None },
+                Err(error) => {
+                    let answer = Some(self.refusal(partition, error));
+                    ProducePart { partition, batch: None, answer, min_isr: None }
+                }
             };
             parts.push(part);
         }
@@ -53,6 +56,7 @@ impl Process {
         };
         for part in parts.iter_mut().filter(|part| part.answer.is_none()) {
             part.answer = part.batch.and_then(|batch| self.verdict(part.partition, batch));
+            part.min_isr = part.answer.is_some().then(|| self.min_isr(part.partition));
         }
         let decided = parts.iter().all(|part| part.answer.is_some());
         if let Some(held) = self.waiting.produce_mut(ticket) {
@@ -166,7 +170,6 @@ impl Process {
     fn note_answer(&self, acks: Acks, reply: ReplyTo, part: &ProducePart, error: ErrorCode, step: &mut Step<'_>) {
         let replica = self.replicas.get(&part.partition);
         let leader = replica.and_then(|replica| replica.leader());
-        let min_isr = self.topic_config(part.partition).min_insync_replicas;
         step.effects.note(Event::ProduceAnswered {
             partition: part.partition,
             epoch: replica.map(|replica| replica.epoch()).unwrap_or_default(),
@@ -176,8 +179,15 @@ impl Process {
             error,
             high_watermark: replica.map(|replica| replica.high_watermark).unwrap_or_default(),
             isr: leader.map_or(0, |leader| leader.isr.required_count(self.own.protocol.shrinking)),
-            min_isr: leader.map_or(min_isr, |leader| leader.min_isr(min_isr)),
+            min_isr: part.min_isr.unwrap_or_else(|| self.min_isr(part.partition)),
         });
+    }
+
+    /// How many replicas a record must reach at least, by now (R5).
+    fn min_isr(&self, partition: Partition) -> u32 {
+        let min_isr = self.topic_config(partition).min_insync_replicas;
+        let leader = self.replicas.get(&partition).and_then(|replica| replica.leader());
+        leader.map_or(min_isr, |leader| leader.min_isr(min_isr))
     }
 
     fn acceptance(&self, partition: Partition, batch: BatchId) -> ProducePartitionResponse {

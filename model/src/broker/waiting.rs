@@ -43,6 +43,9 @@ pub(super) struct ProducePart {
     pub(super) batch: Option<BatchId>,
     /// The answer, once it is decided.
     pub(super) answer: Option<ProducePartitionResponse>,
+    /// The minimum by which that was decided: the answer leaves when the other parts are decided, too, and by then it may be
+    /// another one. None as long as it is not decided.
+    pub(super) min_isr: Option<u32>,
 }
 
 /// A fetch that has been read and is not answered yet.

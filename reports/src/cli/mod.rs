@@ -10,6 +10,7 @@ mod engines;
 mod matrix;
 mod points;
 mod replay;
+mod shrink;
 mod states;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,8 @@ pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
 use self::replay::ReplayArguments;
 pub(crate) use self::replay::{Engine, Replay, Replayed, TraceForm};
+use self::shrink::ShrinkArguments;
+pub(crate) use self::shrink::{Emitted, Shrink};
 use self::states::StatesArguments;
 pub(crate) use self::why::Why;
 use self::why::WhyArguments;
@@ -49,6 +52,8 @@ pub(crate) enum Wish {
     Run(Box<Order>, PathBuf),
     /// Show one run again.
     Replay(Replay),
+    /// Make a kept failure smaller.
+    Shrink(Shrink),
     /// Strike a scenario in its disk calls, and write a report.
     CrashPoints(Box<crash_points::Order>, PathBuf),
     /// Try the legal states of a scenario's disks at its syncs, or at these, so many of each at most; write a report.
@@ -95,6 +100,8 @@ enum Command {
     Run(RunArguments),
     /// Show one run again: a failure that was kept, or a scenario with a seed.
     Replay(ReplayArguments),
+    /// Make a kept failure smaller, and tell it: as a story, a test, a transcript or a sequence diagram.
+    Shrink(ShrinkArguments),
     /// Run a scenario again and again with one broker killed, or its power cut, in one disk call after another.
     CrashPoints(PointsArguments),
     /// At each sync of a scenario try every legal state in which a power cut may leave the disk.
@@ -132,6 +139,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         None => campaign::run(RunArguments::default()),
         Some(Command::Run(arguments)) => campaign::run(arguments),
         Some(Command::Replay(arguments)) => replay::replay(arguments),
+        Some(Command::Shrink(arguments)) => shrink::shrink(arguments),
         Some(Command::CrashPoints(arguments)) => points::points(arguments),
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),

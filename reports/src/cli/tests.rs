@@ -82,6 +82,11 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_can() {
         ("diff canary:1 canary", "SCENARIO:SEED"),
         ("diff canary:1 canary:1 --protocol-a LATESTS", "LATEST, KAFKA_4_1"),
         ("diff canary:1 canary:1 --protocol-b KIP-966", "may be each of"),
+        ("shrink", "FILE"),
+        ("shrink f.json --emit song", "mermaid"),
+        ("shrink f.json --budget soon", "number of seconds"),
+        ("shrink f.json --budget -3", "number of seconds"),
+        ("shrink f.json --jobs 0", "from 1 to 1024"),
         ("crash-points refrence", "did you mean `reference`?"),
         ("crash-points --points 0", "from 1 to"),
         ("crash-points --points many", "from 1 to"),
@@ -97,6 +102,16 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_can() {
         let refusal = refused(line);
         assert_eq!(refusal.exit, Exit::Usage, "{line}");
         assert!(refusal.text.contains(says), "{line}: {}", refusal.text);
+    }
+}
+
+#[test]
+fn a_failure_is_made_smaller_for_half_a_minute_unless_somebody_says_otherwise() {
+    let Ok(Wish::Shrink(shrink)) = typed("shrink f.json") else { panic!() };
+    assert_eq!((shrink.emit, shrink.budget, shrink.out), (Emitted::Story, Duration::from_secs(30), None));
+    for (said, seconds) in [("0", 0), ("7", 7), ("2m", 120)] {
+        let Ok(Wish::Shrink(shrink)) = typed(&format!("shrink f.json --emit test --budget {said}")) else { panic!() };
+        assert_eq!((shrink.emit, shrink.budget), (Emitted::Test, Duration::from_secs(seconds)));
     }
 }
 

@@ -115,7 +115,7 @@ fn registration_is_sound(shared: &Replicas, place: usize, turn: &Turn, verdicts:
 }
 
 /// Replicas come and go by reassignment only, and it ends when those that were added are in sync (R94-R97).
-fn replicas_were_reassigned(shared: &Replicas, place: usize, turn: &Turn, verdicts: &mut Verdicts) {
+fn replicas_were_reassigned(shared: &mut Replicas, place: usize, turn: &Turn, verdicts: &mut Verdicts) {
     let (Some(before), Some(now)) = (&turn.before, &shared.partitions[place].registration) else { return };
     let mut come = now.replicas.iter().filter(|replica| !before.replicas.contains(replica));
     let is_added = |replica: &BrokerId| now.adding.contains(replica) || now.isr.contains(replica);
@@ -128,13 +128,21 @@ fn replicas_were_reassigned(shared: &Replicas, place: usize, turn: &Turn, verdic
     let ends = now.adding.is_empty() && now.removing.is_empty();
     // In ZooKeeper mode that it ends is written after it was seen that it may, and somebody may have left the set in between.
     let all_came = shared.partitions[place].all_came && !shared.promise.has_metadata_log;
-    let is_in = |replica: &BrokerId| !before.adding.contains(replica) || now.isr.contains(replica) || all_came;
+    // R97: a reassignment that is replaced is reckoned from all replicas there are by then. Who was still catching up counts as one
+    // that was there before.
+    let replaced = shared.reassignments_asked(now.partition) > 1;
+    let is_in =
+        |replica: &BrokerId| !before.adding.contains(replica) || now.isr.contains(replica) || all_came || replaced;
     verdicts.demand(
         Guarantee::InSyncSet,
         !ends || now.replicas.iter().all(is_in),
         "reassignment-ended-too-early",
         || format!("{} is no longer reassigned, to {:?}, and in sync are {:?}", now.partition, now.replicas, now.isr),
     );
+    let partition = now.partition;
+    if ends && !(before.adding.is_empty() && before.removing.is_empty()) {
+        shared.reassignment_ended(partition);
+    }
 }
 
 /// Who joins the ISR has everything that is committed (W7, W19); then it is trusted again.

@@ -86,6 +86,8 @@ impl Play {
                 elr: Vec::new(),
                 last_known_elr: Vec::new(),
             }));
+        }
+        for partition in [P, Q] {
             for broker in [B1, B2, B3] {
                 play.opened_at(broker, partition, &[]);
             }

@@ -2,7 +2,7 @@
 //!
 //! The one reconstruction that all checks share. It demands nothing, and it sees nothing but facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::log::BatchId;
 use model::metadata::{BrokerRegistration, MetadataRecord, PartitionChange, PartitionRegistration};
@@ -41,7 +41,7 @@ pub(crate) struct Replicas {
     doubtful: BTreeSet<ControllerId>,
     pub(super) topics: Vec<TopicView>,
     /// Partitions of which somebody asked for another set of replicas, by topic and index.
-    pub(super) reassigned: BTreeSet<(String, u32)>,
+    pub(super) reassigned: BTreeMap<(String, u32), u32>,
 }
 
 /// A broker.
@@ -120,7 +120,7 @@ impl Replicas {
             grew_at: Vec::new(),
             ages_doubtful: false,
             topics: Vec::new(),
-            reassigned: BTreeSet::new(),
+            reassigned: BTreeMap::new(),
         }
     }
 
@@ -219,7 +219,7 @@ impl Replicas {
             Fault::Wipe(_) | Fault::Destroy(_) => self.wound_node(node, Wound::Disk),
             Fault::Rot(..) => self.wound_node(node, Wound::Rot),
             Fault::Administer(AdminRequest::AlterPartitionReassignments { topic, partition, .. }) => {
-                self.reassigned.insert((topic.clone(), *partition));
+                *self.reassigned.entry((topic.clone(), *partition)).or_default() += 1;
             }
             Fault::SyncError(_) => {
                 if let Some(Node::Controller(id)) = node {

@@ -36,7 +36,23 @@ impl Replicas {
     /// Whether somebody asked for another set of replicas of this partition, ever.
     pub(crate) fn was_to_be_reassigned(&self, partition: Partition) -> bool {
         let topic = self.topics.iter().find(|topic| topic.id == partition.topic);
-        topic.is_some_and(|topic| self.reassigned.contains(&(topic.name.clone(), partition.index)))
+        topic.is_some_and(|topic| self.reassigned.contains_key(&(topic.name.clone(), partition.index)))
+    }
+
+    /// How many sets of replicas were asked for since the last reassignment of this partition ended.
+    pub(crate) fn reassignments_asked(&self, partition: Partition) -> u32 {
+        let topic = self.topics.iter().find(|topic| topic.id == partition.topic);
+        let asked = topic.and_then(|topic| self.reassigned.get(&(topic.name.clone(), partition.index)));
+        asked.copied().unwrap_or_default()
+    }
+
+    /// A reassignment of this partition has ended.
+    pub(crate) fn reassignment_ended(&mut self, partition: Partition) {
+        let topic = self.topics.iter().find(|topic| topic.id == partition.topic);
+        let asked = topic.and_then(|topic| self.reassigned.get_mut(&(topic.name.clone(), partition.index)));
+        if let Some(asked) = asked {
+            *asked = 0;
+        }
     }
 
     /// Whether somebody has led one of its partitions, so that records may be on their way.

@@ -51,7 +51,7 @@ pub struct Stage {
     wordy: bool,
     /// Whether lost connections are said.
     tells_lost_connections: bool,
-    facts: u64,
+    trace: Vec<Fact>,
     last_value: u64,
 }
 
@@ -74,7 +74,7 @@ impl Stage {
             said: Vec::new(),
             wordy: false,
             tells_lost_connections: true,
-            facts: 0,
+            trace: Vec::new(),
             last_value: 0,
         }
     }
@@ -89,6 +89,12 @@ impl Stage {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.now
+    }
+
+    /// The facts so far.
+    #[must_use]
+    pub fn trace(&self) -> &[Fact] {
+        &self.trace
     }
 
     /// What was said since the last call.
@@ -213,8 +219,7 @@ impl Stage {
     }
 
     fn state(&mut self, node: Node, what: What) {
-        let fact = Fact { number: self.facts, at: self.now, node: Some(node), what };
-        self.facts += 1;
+        let fact = Fact { number: self.trace.len() as u64, at: self.now, node: Some(node), what };
         self.cast.see(&fact);
         let is_told = self.tells_lost_connections || !matches!(fact.what, What::Severed { .. });
         if is_told && story::matters(&fact) {
@@ -222,6 +227,7 @@ impl Stage {
             // The clock of a stage says little: who and what is enough.
             self.said.push(line.trim_start().split_once("s  ").map_or(line.clone(), |(_, rest)| rest.to_owned()));
         }
+        self.trace.push(fact);
     }
 
     /// One step, and then those of the tasks that it hands to other threads, in order.
