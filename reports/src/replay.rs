@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use scenarios::failure::Failure;
 use scenarios::run::{Outcome, run_traced};
+use scenarios::second::{self, Opinion};
 use scenarios::tape::{self, Played};
 use scenarios::{Plan, Verdict};
 
-use crate::cli::{Refusal, Replay, Replayed, TraceForm};
+use crate::cli::{Engine, Refusal, Replay, Replayed, TraceForm};
+use crate::engines::left_out;
 use crate::exit::Exit;
 use crate::sentinel;
 use crate::telling;
@@ -45,7 +47,18 @@ pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
         }
         (None, Replayed::File(_)) => unreachable!("a file that was named was loaded"),
     };
-    show(&plan, kept.as_ref(), &command, &Shown { trace: wish.trace, timeline: wish.timeline.as_deref() })
+    let how = Shown { trace: wish.trace, timeline: wish.timeline.as_deref() };
+    match wish.engine {
+        Engine::Own => show(&plan, kept.as_ref(), &command, &how),
+        Engine::Madsim => {
+            let Opinion { outcome, unsupported } = second::run(&plan);
+            let mut said = vec![format!("on madsim's nodes{}", left_out(&unsupported))];
+            // What was kept has a digest of our own scheduler.
+            let exit = judge(&plan, &outcome, None, &format!("{command} --engine madsim"), &mut said);
+            print(&plan, &outcome, &how, &said)?;
+            Ok(exit)
+        }
+    }
 }
 
 /// Runs a plan, or what was `kept` of it, and shows it. `command` is what shows it again.
@@ -54,20 +67,26 @@ pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
 /// If there is nowhere to put it.
 pub(crate) fn show(plan: &Plan, kept: Option<&Failure>, command: &str, how: &Shown<'_>) -> Result<Exit, Refusal> {
     let outcome = run_traced(plan);
-    if let Some(path) = how.timeline {
-        draw(path, plan, &outcome)?;
-    }
     let mut said = Vec::new();
     let exit = judge(plan, &outcome, kept, command, &mut said);
+    print(plan, &outcome, how, &said)?;
+    Ok(exit)
+}
+
+/// Shows a run of which this is to be said.
+fn print(plan: &Plan, outcome: &Outcome, how: &Shown<'_>, said: &[String]) -> Result<(), Refusal> {
+    if let Some(path) = how.timeline {
+        draw(path, plan, outcome)?;
+    }
     let text = said.join("\n");
     match how.trace {
         Some(form) => {
-            print_trace(form, &outcome).or_else(pipe_closed)?;
+            print_trace(form, outcome).or_else(pipe_closed)?;
             eprintln!("{text}");
         }
         None => println!("{text}"),
     }
-    Ok(exit)
+    Ok(())
 }
 
 /// Reads a kept failure; what of it is of another version is said on stderr. What it says may be well-formed and yet

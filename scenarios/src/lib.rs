@@ -26,6 +26,7 @@ pub mod retold;
 pub mod run;
 pub mod scripted;
 pub mod search;
+pub mod second;
 pub mod seen;
 pub mod shrink;
 pub mod storm;

@@ -11,6 +11,7 @@ use model::machine::Command;
 use model::names::{Offset, Partition};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+use sim::Hands;
 use sim::cluster::Topic;
 use sim::dice::Dice;
 use sim::fact::Moment;
@@ -57,8 +58,8 @@ impl Load {
 
     /// The load, begun now in this world.
     #[must_use]
-    pub fn begin(&self, world: &World, dice: Dice) -> Carried {
-        let submitted = vec![0; world.producers().len()];
+    pub fn begin(&self, world: &dyn Hands, dice: Dice) -> Carried {
+        let submitted = vec![0; world.cluster().producer_ids().count()];
         Carried { load: self.clone(), dice, begun: world.now(), submitted, deletions: 0, upto: Duration::ZERO }
     }
 }
@@ -109,8 +110,19 @@ impl Carried {
         }
     }
 
+    /// The same for a cluster on any scheduler, which may let a little more time pass.
+    pub fn go_on_with(&mut self, hands: &mut dyn Hands, until: Duration, length: Duration) {
+        loop {
+            hands.run_up_to(self.begun + self.upto.min(until));
+            if self.upto >= until {
+                return;
+            }
+            self.submit_next(hands, length);
+        }
+    }
+
     /// Submits the next slice.
-    fn submit_next(&mut self, world: &mut World, length: Duration) {
+    fn submit_next(&mut self, world: &mut dyn Hands, length: Duration) {
         let lasts = self.load.ends.unwrap_or(length).min(length);
         let from = self.upto;
         self.upto = (from + SLICE).min(length);
@@ -121,14 +133,14 @@ impl Carried {
     }
 
     /// Submits what is due before `upto`.
-    fn submit(&mut self, world: &mut World, upto: Duration) {
+    fn submit(&mut self, world: &mut dyn Hands, upto: Duration) {
         let Load { rate, keys, .. } = self.load;
         if rate == 0 {
             return;
         }
         let topics = Topics::of(world);
         for (producer, count) in self.submitted.iter_mut().enumerate() {
-            let node = world.producers()[producer];
+            let node = world.producers()[producer].into();
             loop {
                 let mut draw = self.dice.draw(&("load", producer, *count));
                 let at = Duration::from_secs_f64((*count as f64 + draw.gen_range(0.0..1.0)) / f64::from(rate));
@@ -140,7 +152,7 @@ impl Carried {
                 let topic = topics.draw(draw.gen_range(0..topics.partitions));
                 let (_, value) = world.fresh_value();
                 let command = Command::Send { topic, key, value };
-                world.submit_at(self.begun + at, node, command);
+                world.ask_at(self.begun + at, node, command);
             }
         }
     }
@@ -148,7 +160,7 @@ impl Carried {
 
 impl Carried {
     /// Submits the deletions that are due before `upto`: of all that is committed, or of a share of it.
-    fn submit_deletions(&mut self, world: &mut World, upto: Duration) {
+    fn submit_deletions(&mut self, world: &mut dyn Hands, upto: Duration) {
         let Some(every) = self.load.deletions else { return };
         let topics: Vec<Topic> =
             world.cluster().all_topics().into_iter().filter(|topic| !is_compacted(topic)).collect();
@@ -166,8 +178,8 @@ impl Carried {
             // As often as one in five all of it, and never beyond: that would only be refused.
             let before = (share < 1.0).then_some(Offset((committed as f64 * share) as u64));
             let command = Command::DeleteRecords { topic: topic.name.clone(), partition, before };
-            let admin = world.admin();
-            world.submit_at(self.begun + at, admin, command);
+            let admin = world.cluster().admin_id().into();
+            world.ask_at(self.begun + at, admin, command);
         }
     }
 }
@@ -177,7 +189,7 @@ fn is_compacted(topic: &Topic) -> bool {
 }
 
 /// The high watermark of a partition, as its leader last stated it.
-fn committed(world: &World, topic: &str, index: u32) -> u64 {
+fn committed(world: &dyn Hands, topic: &str, index: u32) -> u64 {
     let cast = world.cast();
     let id = cast.topics().find(|(_, name)| *name == topic).map(|(id, _)| id);
     let partition = id.map(|topic| Partition { topic, index });
@@ -192,7 +204,7 @@ struct Topics {
 }
 
 impl Topics {
-    fn of(world: &World) -> Self {
+    fn of(world: &dyn Hands) -> Self {
         let mut upto = Vec::new();
         let mut partitions = 0;
         for topic in world.cluster().all_topics() {

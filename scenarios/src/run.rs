@@ -13,8 +13,8 @@ use model::names::{EndOffset, Node, Partition};
 use serde::{Deserialize, Serialize};
 use sim::cluster::Cluster;
 use sim::dice::Dice;
-use sim::fact::{Chapter, Fact};
-use sim::{Checkpoints, Panicked};
+use sim::fact::{Chapter, Fact, Moment};
+use sim::{Checkpoints, Nodes, Panicked};
 
 use crate::World;
 use crate::ending::Ending;
@@ -341,7 +341,31 @@ impl Course {
 
 impl Outcome {
     pub(crate) fn of(world: &World, kept: bool, inconclusive: Option<String>) -> Self {
-        let witness = world.observer();
+        Self {
+            digest: world.digest().to_string(),
+            checkpoints: world.checkpoints().clone(),
+            steps: world.steps(),
+            simulated: world.now().since(Moment::ZERO),
+            trace: kept.then(|| world.trace().to_vec()),
+            inconclusive,
+            ..Self::witnessed(world.observer())
+        }
+    }
+
+    /// The same of a cluster on the second scheduler.
+    pub(crate) fn of_nodes(nodes: &Nodes<Witness>, inconclusive: Option<String>) -> Self {
+        Self {
+            digest: nodes.digest().to_string(),
+            steps: nodes.steps(),
+            simulated: nodes.now().since(Moment::ZERO),
+            trace: Some(nodes.trace().to_vec()),
+            inconclusive,
+            ..Self::witnessed(nodes.observer())
+        }
+    }
+
+    /// What was seen, of a run of which nothing else is known.
+    fn witnessed(witness: &Witness) -> Self {
         Self {
             violations: witness.judge.violations().to_vec(),
             violation_count: witness.judge.violation_count(),
@@ -349,18 +373,16 @@ impl Outcome {
             stuck: witness.judge.stuck().clone(),
             exercised: witness.judge.exercised(),
             measures: witness.meter.measures().clone(),
-            digest: world.digest().to_string(),
-            checkpoints: world.checkpoints().clone(),
             facts: witness.facts,
-            steps: world.steps(),
-            simulated: world.now().since(sim::fact::Moment::ZERO),
-            trace: kept.then(|| world.trace().to_vec()),
-            panicked: None,
-            inconclusive,
+            ..Self::empty()
         }
     }
 
     pub(crate) fn of_panic(panicked: Panicked) -> Self {
+        Self { panicked: Some(panicked), ..Self::empty() }
+    }
+
+    fn empty() -> Self {
         Self {
             violations: Vec::new(),
             violation_count: 0,
@@ -374,7 +396,7 @@ impl Outcome {
             steps: 0,
             simulated: Duration::ZERO,
             trace: None,
-            panicked: Some(panicked),
+            panicked: None,
             inconclusive: None,
         }
     }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use model::names::Node;
+use sim::Hands;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 
@@ -82,7 +83,7 @@ pub fn tell(cluster: &Cluster, seed: u64, script: &(impl Fn(&mut World) + Sync))
 
 /// All controllers and brokers but this one.
 #[must_use]
-pub fn other_servers(world: &World, but: impl Into<Node>) -> Vec<Node> {
+pub fn other_servers(world: &dyn Hands, but: impl Into<Node>) -> Vec<Node> {
     let but = but.into();
     let brokers = world.brokers().into_iter().map(Node::from);
     brokers.chain([world.controller().into()]).filter(|node| *node != but).collect()

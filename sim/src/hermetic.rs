@@ -1,9 +1,11 @@
 //! The box: a fresh thread inside a madsim runtime, where the real world cannot leak in.
 //!
 //! In it `Instant`, `SystemTime`, `getrandom` and `RandomState` are seeded, and a thread that is spawned by mistake
-//! panics. The only file of the house that knows madsim; it knows no world.
+//! panics. Beside [`nodes`](crate::nodes) the only
+//! place of the house that knows madsim; it knows no world.
 
 use std::cell::{Cell, RefCell};
+use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
@@ -62,6 +64,29 @@ const STRIDE: u64 = 1_000_000;
 /// # Errors
 /// If `inside` panics. Nothing is printed then.
 pub fn hermetic<T: Send>(seed: u64, inside: impl FnOnce() -> T + Send) -> Result<T, Panicked> {
+    on_a_fresh_thread(seed, |runtime| {
+        // The panic is caught before madsim sees it: it would print which of its tasks panicked.
+        let run = AssertUnwindSafe(|| {
+            assert_sealed();
+            inside()
+        });
+        runtime.block_on(async { panic::catch_unwind(run) }).map_err(drop)
+    })
+}
+
+/// Gives the madsim runtime of this seed to `inside`, on a thread of its own: for whoever lets madsim run by itself.
+///
+/// # Errors
+/// If `inside`, or a task of the runtime, panics. Madsim prints a line about its task then.
+pub(crate) fn alone<T: Send>(seed: u64, inside: impl FnOnce(Runtime) -> T + Send) -> Result<T, Panicked> {
+    on_a_fresh_thread(seed, |runtime| {
+        // Keys of hash maps are drawn once a thread. Drawn outside of the box, they would be real.
+        runtime.block_on(async { drop(RandomState::new()) });
+        panic::catch_unwind(AssertUnwindSafe(|| inside(runtime))).map_err(drop)
+    })
+}
+
+fn on_a_fresh_thread<T: Send>(seed: u64, run: impl FnOnce(Runtime) -> Result<T, ()> + Send) -> Result<T, Panicked> {
     hush_inside();
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name(format!("seed {seed}"));
@@ -69,12 +94,7 @@ pub fn hermetic<T: Send>(seed: u64, inside: impl FnOnce() -> T + Send) -> Result
             INSIDE.set(true);
             let mut runtime = Runtime::with_seed_and_config(seed, Config::default());
             runtime.set_allow_system_thread(false);
-            // The panic is caught before madsim sees it: it would print which of its tasks panicked.
-            let run = AssertUnwindSafe(|| {
-                assert_sealed();
-                inside()
-            });
-            runtime.block_on(async { panic::catch_unwind(run) }).map_err(|_| PANIC.take())
+            run(runtime).map_err(|()| PANIC.take())
         });
         match running.expect("the machine has room for one more thread").join() {
             Ok(Ok(value)) => Ok(value),

@@ -2,7 +2,7 @@
 //!
 //! **What this crate must not know.** It never looks into a message except to route it; it knows no offset and no epoch
 //! beyond what [facts](fact) say, and judges nothing. It is the only crate that knows madsim, and only
-//! [`hermetic`](hermetic()) does. Every choice comes from one seed through [`dice`]; every misfortune is a
+//! [`hermetic`](hermetic()) and [`nodes`] do. Every choice comes from one seed through [`dice`]; every misfortune is a
 //! [`fault::Fault`] that comes in by one door, [`World::inflict`]; everything that happens is a [`fact::Fact`].
 
 #[cfg(not(madsim))]
@@ -20,8 +20,10 @@ pub mod dice;
 pub mod disk;
 pub mod fact;
 pub mod fault;
+pub mod hands;
 mod hermetic;
 pub mod net;
+pub mod nodes;
 pub mod script;
 pub mod stage;
 pub mod story;
@@ -34,8 +36,10 @@ pub use cluster::{Cluster, Topic};
 pub use dice::Dice;
 pub use fact::{Chapter, Ending, Fact, Moment, What};
 pub use fault::{Fault, Sight, Strike, Target, When};
+pub use hands::Hands;
 pub use hermetic::{Panicked, assert_threads_are_banned, hermetic};
 pub use net::Weather;
+pub use nodes::{Nodes, on_nodes};
 pub use stage::Stage;
 pub use trace::Digest;
 pub use world::{Observer, World};

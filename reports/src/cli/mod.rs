@@ -6,6 +6,7 @@
 mod bugs;
 mod campaign;
 mod diff;
+mod engines;
 mod matrix;
 mod points;
 mod replay;
@@ -28,11 +29,12 @@ use self::bugs::BugsArguments;
 use self::campaign::RunArguments;
 use self::diff::DiffArguments;
 pub(crate) use self::diff::{Diff, Side, Source};
+use self::engines::EnginesArguments;
 use self::matrix::MatrixArguments;
 pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
 use self::replay::ReplayArguments;
-pub(crate) use self::replay::{Replay, Replayed, TraceForm};
+pub(crate) use self::replay::{Engine, Replay, Replayed, TraceForm};
 use self::shrink::ShrinkArguments;
 pub(crate) use self::shrink::{Emitted, Shrink};
 use self::states::StatesArguments;
@@ -58,6 +60,8 @@ pub(crate) enum Wish {
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
     /// Hunt known bugs and write a scoreboard.
     Bugs(Box<crate::bugs::Order>, PathBuf),
+    /// Ask both schedulers the same.
+    Engines(crate::engines::Order),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
     /// Compare two runs.
@@ -106,6 +110,9 @@ enum Command {
     Matrix(MatrixArguments),
     /// Hunt the known bugs from fresh seeds and say how long each takes to find: the scoreboard of the museum.
     Bugs(BugsArguments),
+    /// Tell the museum's stories, or the storms of scenarios, to both schedulers, our own and madsim's, and compare what they find.
+    /// Ends with 2 if one finds what the other, which could, does not.
+    Engines(EnginesArguments),
     /// Say when a failing run was bound to fail, and which faults it took: roll its dice again from one instant after another.
     Why(WhyArguments),
     /// Say in which fact two runs differ first: two seeds, two protocols, or a run and a trace that another build wrote. Ends
@@ -137,6 +144,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
         Some(Command::Bugs(arguments)) => bugs::bugs(arguments),
+        Some(Command::Engines(arguments)) => engines::engines(arguments),
         Some(Command::Diff(arguments)) => diff::diff(arguments),
         Some(Command::Why(arguments)) => why::why(arguments),
         Some(Command::List) => Ok(Wish::List),

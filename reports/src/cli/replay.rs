@@ -12,6 +12,8 @@ use super::{Refusal, Wish, scenario_named, seed, usage};
 pub(crate) struct Replay {
     /// Which.
     pub(crate) what: Replayed,
+    /// On which scheduler.
+    pub(crate) engine: Engine,
     /// Whether its whole trace goes to stdout.
     pub(crate) trace: Option<TraceForm>,
     /// Where its timeline goes.
@@ -25,6 +27,16 @@ pub(crate) enum Replayed {
     File(PathBuf),
     /// This one.
     Seed(&'static Scenario, u64),
+}
+
+/// What turns the world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// Our own event loop.
+    #[default]
+    Own,
+    /// Madsim's nodes, network and timers.
+    Madsim,
 }
 
 /// How a trace is printed.
@@ -47,6 +59,9 @@ pub(super) struct ReplayArguments {
     /// Its seed.
     #[arg(long, value_name = "N", requires = "scenario", allow_hyphen_values = true)]
     seed: Option<String>,
+    /// On which scheduler: our own, or madsim's, whose runs have digests of their own.
+    #[arg(long, value_name = "own|madsim", default_value = "own")]
+    engine: Engine,
     /// Print the trace: `text` for the facts that matter, `json` for all of them.
     #[arg(long, value_name = "text|json")]
     trace: Option<TraceForm>,
@@ -57,7 +72,7 @@ pub(super) struct ReplayArguments {
 
 pub(super) fn replay(arguments: ReplayArguments) -> Result<Wish, Refusal> {
     let what = replayed(arguments.file, arguments.scenario, arguments.seed)?;
-    Ok(Wish::Replay(Replay { what, trace: arguments.trace, timeline: arguments.timeline }))
+    Ok(Wish::Replay(Replay { what, engine: arguments.engine, trace: arguments.trace, timeline: arguments.timeline }))
 }
 
 /// Which run is meant by a file, or by a scenario and a seed.

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
+use model::broker::Broker;
 use model::log::{BatchId, Log, Producers};
 use model::names::{BrokerId, EndOffset, LeaderEpoch};
 use sim::disk::SimDisk;
@@ -62,7 +63,12 @@ struct Report<'a> {
 #[must_use]
 pub fn audit(world: &World, broker: BrokerId) -> Vec<Finding> {
     let Some(disk) = world.disk(broker) else { return Vec::new() };
-    let running = world.broker(broker);
+    audit_broker(disk, world.broker(broker))
+}
+
+/// Reads the disk of a broker, and compares it with what its process has in memory, if it runs.
+#[must_use]
+pub fn audit_broker(disk: &SimDisk, running: Option<&Broker>) -> Vec<Finding> {
     let sights: Vec<Sight<'_>> =
         running.into_iter().flat_map(|broker| broker.replicas()).map(|replica| Sight::of(&replica.log)).collect();
     audit_disk(disk, &sights)

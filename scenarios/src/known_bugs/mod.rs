@@ -21,7 +21,6 @@ use sim::cluster::Cluster;
 
 pub use self::published::{Published, published, published_of};
 pub use self::waiting::{WAITING, Waiting};
-use crate::World;
 use crate::guarantee::Guarantee;
 use crate::run::Outcome;
 use crate::storm::Family;
@@ -40,7 +39,7 @@ pub struct KnownBug {
     /// The cluster in which it is met; the protocol is added.
     pub cluster: fn() -> Cluster,
     /// The story that meets it.
-    pub story: fn(&mut World),
+    pub story: fn(&mut stories::World),
     /// What it breaks.
     pub breaks: Breaks,
     /// Of which families the storms are in which it is looked for.

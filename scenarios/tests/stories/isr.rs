@@ -29,21 +29,20 @@ fn a_lagging_follower_leaves_the_isr_and_returns_once_it_has_caught_up() {
 #[test]
 fn an_isr_below_the_minimum_refuses_acks_all_and_takes_nothing() {
     let cluster = brisk(Cluster::of(3).min_isr(2));
-    let told = scenario(cluster, known_bugs::stories::the_leader_is_left_alone);
+    let told = scenario(cluster, |world| known_bugs::stories::the_leader_is_left_alone(world));
     told.sometimes("acks=all was refused", |fact| seen::answered(fact, Acks::All, ErrorCode::NotEnoughReplicas));
 }
 
 #[test]
 fn an_isr_below_the_minimum_takes_acks_1() {
-    scenario(brisk(Cluster::of(3).min_isr(2).acks(Acks::Leader)), known_bugs::stories::the_leader_is_left_alone)
-        .never("acks=1 was refused", |fact| seen::answered(fact, Acks::Leader, ErrorCode::NotEnoughReplicas))
-        .sometimes("it was taken by a leader alone", |fact| {
-            use model::event::Event;
-            matches!(
-                fact.event(),
-                Some(Event::ProduceAnswered { acks: Acks::Leader, isr: 1, error: ErrorCode::None, .. })
-            )
-        });
+    scenario(brisk(Cluster::of(3).min_isr(2).acks(Acks::Leader)), |world| {
+        known_bugs::stories::the_leader_is_left_alone(world)
+    })
+    .never("acks=1 was refused", |fact| seen::answered(fact, Acks::Leader, ErrorCode::NotEnoughReplicas))
+    .sometimes("it was taken by a leader alone", |fact| {
+        use model::event::Event;
+        matches!(fact.event(), Some(Event::ProduceAnswered { acks: Acks::Leader, isr: 1, error: ErrorCode::None, .. }))
+    });
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn before_kip_101_a_returning_follower_could_lose_the_last_record() {
 #[test]
 fn before_kip_101_the_second_death_of_a_leader_could_lose_committed_records() {
     let old = brisk(Cluster::of(3)).protocol(Protocol::KAFKA_0_10);
-    let found = first_violation(old, 50, known_bugs::stories::the_next_leader_dies_while_the_others_truncate);
+    let found =
+        first_violation(old, 50, |world| known_bugs::stories::the_next_leader_dies_while_the_others_truncate(world));
     let found = found.expect("the old protocol loses a record");
     assert!(found.all_broken().contains(&Guarantee::Durability), "{:?}", found.outcome.violations);
 }
@@ -37,8 +38,9 @@ fn before_kip_101_the_second_death_of_a_leader_could_lose_committed_records() {
 #[test]
 fn since_kip_101_both_stories_lose_nothing() {
     scenario(brisk(Cluster::of(2)), bounce_a_follower_then_lose_the_leader);
-    scenario(brisk(Cluster::of(3)), known_bugs::stories::the_next_leader_dies_while_the_others_truncate).sometimes(
-        "the last replica led",
-        |fact| matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 >= 2),
-    );
+    scenario(brisk(Cluster::of(3)), |world| known_bugs::stories::the_next_leader_dies_while_the_others_truncate(world))
+        .sometimes(
+            "the last replica led",
+            |fact| matches!(fact.event(), Some(model::event::Event::Led { epoch, .. }) if epoch.0 >= 2),
+        );
 }

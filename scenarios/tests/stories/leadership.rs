@@ -31,7 +31,7 @@ fn a_leader_that_is_cut_off_from_everyone_is_replaced_and_its_uncommitted_record
 
 #[test]
 fn a_zombie_leader_that_its_clients_still_reach_acknowledges_nothing_that_is_lost() {
-    scenario(three(), known_bugs::stories::a_zombie_leader_returns)
+    scenario(three(), |world| known_bugs::stories::a_zombie_leader_returns(world))
         .sometimes("the zombie cut its log", seen::truncated)
         .sometimes("there was another leader", seen::led_anew);
 }

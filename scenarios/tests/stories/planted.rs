@@ -1,5 +1,6 @@
 //! Every known bug is caught by the promise that it breaks, and the protocol without it tells the same stories unharmed.
 
+use scenarios::World;
 use scenarios::known_bugs::{self, Breaks, KnownBug};
 use scenarios::scripted::{self, tell};
 
@@ -14,7 +15,7 @@ fn missed(bug: &KnownBug) -> Option<String> {
     let KnownBug { id, name, seeds, breaks, .. } = bug;
     let mut others = Vec::new();
     for seed in 0..*seeds {
-        let outcome = tell(&bug.cluster(), seed, &bug.story);
+        let outcome = tell(&bug.cluster(), seed, &|world: &mut World| (bug.story)(world));
         if let Some(panicked) = &outcome.panicked {
             return Some(format!("  {id} {name}: seed {seed} panicked: {panicked}"));
         }
@@ -32,7 +33,7 @@ fn without_the_bug_the_same_stories_do_no_harm() {
     let mut harmed = Vec::new();
     for bug in known_bugs::all().filter(|bug| bug.breaks != Breaks::Nothing) {
         for seed in 0..4 {
-            let outcome = scripted::tell(&bug.mended(), seed, &bug.story);
+            let outcome = scripted::tell(&bug.mended(), seed, &|world: &mut World| (bug.story)(world));
             if let Some(panicked) = &outcome.panicked {
                 harmed.push(format!("  {} seed {seed}: {panicked}", bug.id));
             }

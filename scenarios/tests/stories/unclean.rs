@@ -12,7 +12,7 @@ fn two(unclean: bool) -> Cluster {
 
 #[test]
 fn without_unclean_election_a_partition_waits_for_somebody_in_sync_and_loses_nothing() {
-    let told = scenario(two(false), known_bugs::stories::an_out_of_sync_replica_is_left_alone);
+    let told = scenario(two(false), |world| known_bugs::stories::an_out_of_sync_replica_is_left_alone(world));
     told.sometimes("nobody led", seen::leaderless);
     for (seed, outcome) in told.runs() {
         assert_eq!(outcome.lost.lost, 0, "seed {seed}");

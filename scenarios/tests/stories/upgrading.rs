@@ -75,7 +75,7 @@ fn until_the_broker_that_cuts_its_log_is_upgraded_the_loss_that_kip_101_ended_is
     let play = known_bugs::stories::the_next_leader_dies_while_the_others_truncate;
     for old in [1, 2, 3].map(BrokerId) {
         let mixed = brisk(Cluster::of(3)).protocol_of(old, Protocol::KAFKA_0_10);
-        let found = first_violation(mixed.clone(), 50, play);
+        let found = first_violation(mixed.clone(), 50, |world| play(world));
         assert_eq!(found.is_some(), old == BrokerId(3), "{old} is the last one that speaks the old protocol");
         let broken = found.map(|found| found.all_broken()).unwrap_or_default();
         assert_eq!(broken.contains(&Guarantee::Durability), old == BrokerId(3), "{broken:?}");

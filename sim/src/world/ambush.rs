@@ -8,7 +8,7 @@ use crate::fault::{Fault, Sight};
 
 /// Faults that wait, in the order in which they were armed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ambushes(Vec<Ambush>);
+pub(crate) struct Ambushes(Vec<Ambush>);
 
 #[derive(Clone, Debug)]
 struct Ambush {
@@ -19,20 +19,20 @@ struct Ambush {
 }
 
 impl Ambushes {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn lay(&mut self, on: Sight, skip: u32, after: Duration, fault: Fault) {
+    pub(crate) fn lay(&mut self, on: Sight, skip: u32, after: Duration, fault: Fault) {
         self.0.push(Ambush { on, skip, after, fault });
     }
 
-    pub(super) fn lift(&mut self) {
+    pub(crate) fn lift(&mut self) {
         self.0.clear();
     }
 
     /// Lets everyone in ambush see a fact. Each strikes once, `after` the sight.
-    pub(super) fn see(&mut self, fact: &Fact, turn: Turn, mut strike: impl FnMut(Duration, Fault)) {
+    pub(crate) fn see(&mut self, fact: &Fact, turn: Turn, mut strike: impl FnMut(Duration, Fault)) {
         self.0.retain_mut(|ambush| {
             if !ambush.on.matches(fact, turn) {
                 return true;

@@ -38,7 +38,7 @@ impl Doom {
 
 impl Host {
     /// Stops in the `nth` call from now (from 1), and in no other that was ordered before.
-    pub(super) fn doom_next(&mut self, nth: u64, how: Stopping) {
+    pub(crate) fn doom_next(&mut self, nth: u64, how: Stopping) {
         self.dooms.0.clear();
         let doom = Doom { how, side: Side::Drawn, back: None, cut: None };
         self.dooms.0.insert(self.disk.calls() + nth.max(1), doom);
@@ -46,7 +46,7 @@ impl Host {
     }
 
     /// Stops in this call too, unless it was made already.
-    pub(super) fn doom_call(&mut self, call: u64, doom: Doom) {
+    pub(crate) fn doom_call(&mut self, call: u64, doom: Doom) {
         if call > self.disk.calls() {
             self.dooms.0.insert(call, doom);
             self.arm_disk();
@@ -54,14 +54,14 @@ impl Host {
     }
 
     /// The disk has ended the process: by which of the orders. The next one is armed.
-    pub(super) fn take_doom(&mut self) -> Option<Doom> {
+    pub(crate) fn take_doom(&mut self) -> Option<Doom> {
         let doom = self.dooms.0.pop_first();
         self.arm_disk();
         doom.map(|(_, doom)| doom)
     }
 
     /// Forgets all orders. The disk is told separately.
-    pub(super) fn spare(&mut self) {
+    pub(crate) fn spare(&mut self) {
         self.dooms.0.clear();
     }
 

@@ -296,7 +296,7 @@ impl Decided {
         self.failed.is_empty() && self.undecided.is_empty()
     }
 
-    fn settle(&mut self, values: &[Value], acked: bool) {
+    pub(crate) fn settle(&mut self, values: &[Value], acked: bool) {
         for value in values {
             let Some(place) = self.undecided.iter().position(|known| known == value) else { continue };
             self.undecided.remove(place);

@@ -88,7 +88,7 @@ struct Lane {
 const LANES: usize = 12;
 
 /// Which thread takes up a task.
-fn lane(task: &Task) -> usize {
+pub(crate) fn lane(task: &Task) -> usize {
     match task {
         Task::ParkProduce { .. } => 0,
         Task::CountFetch { .. } => 1,

@@ -272,12 +272,12 @@ impl<O: Observer> World<O> {
 
 /// What a power cut in this call draws from. A host's cuts are drawn by their number, and without this all first cuts
 /// of a run would be in the same mood, whichever call they strike; real counts stay far below.
-fn cut_in(call: u64, side: Side) -> u64 {
+pub(crate) fn cut_in(call: u64, side: Side) -> u64 {
     (1 << 32) + 4 * call + side as u64
 }
 
 /// The same fault of links, but between these.
-fn with_targets(fault: &Fault, one: Vec<Target>, other: Vec<Target>) -> Fault {
+pub(crate) fn with_targets(fault: &Fault, one: Vec<Target>, other: Vec<Target>) -> Fault {
     match fault {
         Fault::Cut { .. } => Fault::Cut { from: one, to: other },
         Fault::CutBoth { .. } => Fault::CutBoth { between: one, and: other },

@@ -3,26 +3,25 @@
 //! The world owns hosts, network, chance and time, and states facts. It never looks into a message except to route it,
 //! and knows no offset and no epoch beyond what facts say. A world is a value: a clone of it goes on exactly as it does.
 
-mod ambush;
+pub(crate) mod ambush;
 pub(crate) mod boot;
 mod calls;
-mod doom;
+pub(crate) mod doom;
 mod glimpse;
 mod hands;
 pub(crate) mod hosts;
-mod label;
-mod misfortune;
-mod process;
+pub(crate) mod label;
+pub(crate) mod misfortune;
+pub(crate) mod process;
 mod queue;
-mod record;
-mod roles;
+pub(crate) mod record;
+pub(crate) mod roles;
 mod stepping;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use model::event::Event;
 use model::machine::{Command, Input, Task};
 use model::names::Node;
 
@@ -370,9 +369,7 @@ impl<O: Observer> World<O> {
     }
 
     fn state(&mut self, node: Option<Node>, what: What) {
-        if let What::Noted(Event::Committed { offset, record }) = &what
-            && self.record.cast.was_told(*offset, record)
-        {
+        if self.record.is_known(&what) {
             return;
         }
         let (turn, fact) = self.record.add(self.now, node, what);

@@ -1,5 +1,6 @@
 //! Where facts go, in this order: the digest, the cast, the observer, and the trace if it is kept.
 
+use model::event::Event;
 use model::names::Node;
 
 use super::Observer;
@@ -10,11 +11,11 @@ use crate::trace::RollingDigest;
 
 /// Everything that has been said about a run.
 #[derive(Clone, Debug)]
-pub(super) struct Record<O> {
-    pub(super) digest: RollingDigest,
-    pub(super) checkpoints: Checkpoints,
-    pub(super) cast: Cast,
-    pub(super) observer: O,
+pub(crate) struct Record<O> {
+    pub(crate) digest: RollingDigest,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) cast: Cast,
+    pub(crate) observer: O,
     number: u64,
     /// The kept trace, or only the facts of the last step.
     facts: Vec<Fact>,
@@ -24,7 +25,7 @@ pub(super) struct Record<O> {
 }
 
 impl<O: Observer> Record<O> {
-    pub(super) fn new(observer: O) -> Self {
+    pub(crate) fn new(observer: O) -> Self {
         Self {
             digest: RollingDigest::new(),
             checkpoints: Checkpoints::new(),
@@ -38,7 +39,7 @@ impl<O: Observer> Record<O> {
     }
 
     /// A new step begins: what was fresh no longer is.
-    pub(super) fn turn_page(&mut self) {
+    pub(crate) fn turn_page(&mut self) {
         if self.kept {
             self.fresh = self.facts.len();
         } else {
@@ -46,8 +47,14 @@ impl<O: Observer> Record<O> {
         }
     }
 
+    /// Whether it was told before, and need not be told again: a controller that takes over cannot know what the one before
+    /// it has said.
+    pub(crate) fn is_known(&self, what: &What) -> bool {
+        matches!(what, What::Noted(Event::Committed { offset, record }) if self.cast.was_told(*offset, record))
+    }
+
     /// Adds a fact, and says what it changed in the cast.
-    pub(super) fn add(&mut self, at: Moment, node: Option<Node>, what: What) -> (Turn, &Fact) {
+    pub(crate) fn add(&mut self, at: Moment, node: Option<Node>, what: What) -> (Turn, &Fact) {
         self.facts.push(Fact { number: self.number, at, node, what });
         self.number += 1;
         let fact = self.facts.last().expect("one was pushed a moment ago");
@@ -59,16 +66,16 @@ impl<O: Observer> Record<O> {
     }
 
     /// The facts of the last step.
-    pub(super) fn fresh(&self) -> &[Fact] {
+    pub(crate) fn fresh(&self) -> &[Fact] {
         &self.facts[self.fresh..]
     }
 
     /// The kept trace; empty if it is not kept.
-    pub(super) fn trace(&self) -> &[Fact] {
+    pub(crate) fn trace(&self) -> &[Fact] {
         if self.kept { &self.facts } else { &[] }
     }
 
-    pub(super) fn keep(&mut self, keep: bool) {
+    pub(crate) fn keep(&mut self, keep: bool) {
         if keep != self.kept {
             self.facts.clear();
             self.fresh = 0;

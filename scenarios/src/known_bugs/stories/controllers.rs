@@ -8,7 +8,7 @@ use model::wire::{AdminRequest, AlteredResource};
 use sim::fact::Fact;
 use sim::fault::{Fault, Target};
 
-use crate::World;
+use super::World;
 
 /// Long enough for an election among controllers, and for brokers to find who won.
 const A_WHILE: Duration = Duration::from_secs(6);

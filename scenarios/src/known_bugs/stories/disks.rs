@@ -7,7 +7,7 @@ use model::names::BrokerId;
 use sim::fact::{Ending, Fact};
 use sim::fault::{Fault, Target};
 
-use crate::World;
+use super::World;
 use crate::scripted::other_servers;
 use crate::seen;
 

@@ -8,11 +8,14 @@ use std::time::Duration;
 use model::event::Event;
 use model::names::{BrokerId, Node};
 use model::wire::{AdminRequest, Channel};
+use sim::Hands;
 use sim::fault::Fault;
 
-use crate::World;
 use crate::scripted::other_servers;
 use crate::seen;
+
+/// A running cluster, whichever scheduler turns it: a story is told to both.
+pub type World = dyn Hands;
 
 /// Long enough for every timeout of a brisk cluster.
 const A_WHILE: Duration = Duration::from_secs(8);
