@@ -31,7 +31,7 @@ impl Fencing {
 }
 
 impl Fencing {
-    /// Up to which epoch a follower takes batches on that it asked for in this one (L22, KAFKA-18723).
+    /// Up to which epoch a follower takes batches on that it asked for in this one (L23, KAFKA-18723).
     #[must_use]
     pub fn newest_batch(self, asked_in: LeaderEpoch) -> LeaderEpoch {
         match self {

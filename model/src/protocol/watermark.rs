@@ -63,7 +63,7 @@ impl Watermark {
         if self == Self::WholeLogOfANewLeader { log_end } else { high_watermark }
     }
 
-    /// Whether a leader's high watermark may fall (R46).
+    /// Whether a leader's high watermark may fall within an epoch (L13, R37).
     #[must_use]
     pub fn may_fall(self) -> bool {
         self == Self::Backwards
