@@ -6,7 +6,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use thiserror::Error;
+
+use crate::cli::Refusal;
+use crate::exit::Exit;
 
 /// The file that marks a folder as a report.
 const MARK: &str = "report.json";
@@ -39,6 +43,13 @@ pub(crate) enum OutputError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl OutputError {
+    /// Why the program ends like this.
+    pub(crate) fn refusal(&self, exit: Exit) -> Refusal {
+        Refusal { exit, text: format!("error: {self}") }
+    }
 }
 
 impl Draft {
@@ -118,6 +129,13 @@ impl Drop for Draft {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+/// Plain data as the text of a file.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    let text =
+        serde_json::to_string_pretty(value).expect("what a report is made of is plain data, which always serialises");
+    text + "\n"
 }
 
 fn absolute(goal: &Path) -> Result<PathBuf, OutputError> {

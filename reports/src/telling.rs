@@ -12,7 +12,7 @@ use scenarios::shrink::{Effort, shrink};
 use crate::findings::{Alike, Case, Findings};
 use crate::interrupt;
 use crate::lanes::{self, Wanted};
-use crate::output::{Draft, OutputError};
+use crate::output::{Draft, OutputError, json};
 use crate::pool::in_order;
 use crate::report::FailureRow;
 
@@ -130,13 +130,6 @@ pub(crate) fn timeline(plan: &Plan, outcome: &Outcome) -> String {
     let broken = outcome.violations.first().map(|violation| (violation.fact, violation.guarantee.id()));
     let wanted = Wanted { title: format!("{}, seed {}", plan.scenario, plan.seed), promised: plan.promised(), broken };
     lanes::timeline(trace, &wanted).svg()
-}
-
-/// The file that keeps a failure.
-fn json(failure: &Failure) -> String {
-    let mut text = serde_json::to_string_pretty(failure).expect("a failure is plain data, which always serialises");
-    text.push('\n');
-    text
 }
 
 /// A file name that no failure has yet: two that panicked have no digest to tell them apart.

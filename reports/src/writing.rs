@@ -22,7 +22,7 @@ use crate::figures;
 use crate::interrupt;
 use crate::junit;
 use crate::markdown;
-use crate::output::{Draft, OutputError};
+use crate::output::{Draft, OutputError, json};
 use crate::page;
 use crate::report::{Figure, Report, Status, percent};
 use crate::telling;
@@ -47,18 +47,18 @@ struct Timing {
 /// # Errors
 /// If the order makes no sense or the report cannot be written; an older report then stays as it was.
 pub(crate) fn run(order: &Order, out: &Path) -> Result<Exit, Refusal> {
-    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    let draft = Draft::begin(out).map_err(|error| error.refusal(Exit::Usage))?;
     interrupt::listen();
     let (begun, cpu) = (Instant::now(), ProcessTime::now());
     let conducted = campaign::conduct(order)
         .map_err(|error| Refusal { exit: Exit::BadInput, text: format!("error: --config: {error}") })?;
     let ran = begun.elapsed();
-    let failures = telling::tell(order, &conducted.findings, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
+    let failures = telling::tell(order, &conducted.findings, &draft).map_err(|error| error.refusal(Exit::Harness))?;
     let figures = figures::figures(order, &conducted.findings);
     let planned = Planned::of(order, &conducted);
     let (report, exit) = assembling::report(&planned, &conducted, failures, figures);
     let timing = timing(order.jobs, &report, ran, begun.elapsed(), cpu.elapsed());
-    let folder = publish(draft, &report, &timing).map_err(|error| refusal(Exit::Harness, &error))?;
+    let folder = publish(draft, &report, &timing).map_err(|error| error.refusal(Exit::Harness))?;
     println!("{}", spoken(&report, &folder));
     add_to_step_summary(&report);
     Ok(exit)
@@ -69,7 +69,7 @@ pub(crate) fn run(order: &Order, out: &Path) -> Result<Exit, Refusal> {
 /// # Errors
 /// As for [`run`].
 pub(crate) fn crash_points(order: &crash_points::Order, out: &Path) -> Result<Exit, Refusal> {
-    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    let draft = Draft::begin(out).map_err(|error| error.refusal(Exit::Usage))?;
     interrupt::listen();
     let (begun, cpu) = (Instant::now(), ProcessTime::now());
     let struck = crash_points::strike_all(order)?;
@@ -92,7 +92,7 @@ pub(crate) fn crash_states(
     bound: u32,
     out: &Path,
 ) -> Result<Exit, Refusal> {
-    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    let draft = Draft::begin(out).map_err(|error| error.refusal(Exit::Usage))?;
     interrupt::listen();
     let (begun, cpu) = (Instant::now(), ProcessTime::now());
     let enumerated = crash_states::enumerate_all(order, chosen, bound)?;
@@ -114,8 +114,7 @@ fn of_strikes(
     figures: Vec<Figure>,
     draft: &Draft,
 ) -> Result<(Report, Exit), Refusal> {
-    let failures =
-        telling::tell(striking, &conducted.findings, draft).map_err(|error| refusal(Exit::Harness, &error))?;
+    let failures = telling::tell(striking, &conducted.findings, draft).map_err(|error| error.refusal(Exit::Harness))?;
     let order = &striking.order;
     let planned = Planned {
         seeds_from: order.seed,
@@ -128,14 +127,10 @@ fn of_strikes(
 
 /// Puts the report into its place and says what it says; the last line says how much was tried.
 fn publish_strikes(draft: Draft, report: &Report, timing: &Timing, line: &str) -> Result<(), Refusal> {
-    let folder = publish(draft, report, timing).map_err(|error| refusal(Exit::Harness, &error))?;
+    let folder = publish(draft, report, timing).map_err(|error| error.refusal(Exit::Harness))?;
     println!("{}\n{line}", spoken(report, &folder));
     add_to_step_summary(report);
     Ok(())
-}
-
-fn refusal(exit: Exit, error: &OutputError) -> Refusal {
-    Refusal { exit, text: format!("error: {error}") }
 }
 
 fn publish(draft: Draft, report: &Report, timing: &Timing) -> Result<std::path::PathBuf, OutputError> {
@@ -148,12 +143,6 @@ fn publish(draft: Draft, report: &Report, timing: &Timing) -> Result<std::path::
     draft.write("junit.xml", &junit::junit(report).expect("what a report says can be said in XML"))?;
     draft.write("index.html", &page::page(report))?;
     draft.publish()
-}
-
-fn json(value: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("a report is plain data, which always serialises");
-    text.push('\n');
-    text
 }
 
 fn timing(jobs: usize, report: &Report, ran: Duration, wall: Duration, cpu: Duration) -> Timing {

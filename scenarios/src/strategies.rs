@@ -116,7 +116,7 @@ fn misfortune(cluster: &Cluster, span: Duration) -> impl Strategy<Value = Vec<St
             .prop_map(|(whom, ppm)| (Fault::ClockDrift(whom, ppm), Some(Fault::ClockDrift(whom, 0)))),
     ];
     (when(span), lasting, millis(50, 8_000)).prop_map(|(when, (fault, end), after)| {
-        let end = end.map(|end| Strike { when: put_off(&when, after), fault: end });
+        let end = end.map(|end| Strike { when: when.later(after), fault: end });
         [Some(Strike { when, fault }), end].into_iter().flatten().collect()
     })
 }
@@ -161,11 +161,4 @@ fn when(span: Duration) -> impl Strategy<Value = When> {
         2 => (select(sights.to_vec()), 0..6_u32, 0..3_000_u64)
             .prop_map(|(on, skip, micros)| When::Ambush { on, skip, after: Duration::from_micros(micros) }),
     ]
-}
-
-fn put_off(when: &When, by: Duration) -> When {
-    match when {
-        When::At(time) => When::At(*time + by),
-        When::Ambush { on, skip, after } => When::Ambush { on: *on, skip: *skip, after: *after + by },
-    }
 }

@@ -240,6 +240,70 @@ pub enum When {
     },
 }
 
+impl When {
+    /// So long after the same time or sight.
+    #[must_use]
+    pub fn later(&self, by: Duration) -> Self {
+        match self {
+            Self::At(time) => Self::At(*time + by),
+            Self::Ambush { on, skip, after } => Self::Ambush { on: *on, skip: *skip, after: *after + by },
+        }
+    }
+}
+
+/// Whom a fault names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim<'a> {
+    /// Nobody in particular.
+    Nobody,
+    /// This one, whoever that is when it strikes.
+    One(Target),
+    /// The links between any of these and any of those.
+    Links(&'a [Target], &'a [Target]),
+}
+
+impl Fault {
+    /// Whom it names.
+    #[must_use]
+    pub fn aim(&self) -> Aim<'_> {
+        match self {
+            Self::PowerOffAll | Self::Heal | Self::Administer(_) => Aim::Nobody,
+            Self::Crash(target)
+            | Self::PowerOff(target)
+            | Self::Restart(target)
+            | Self::Start(target)
+            | Self::Terminate(target)
+            | Self::Destroy(target)
+            | Self::Wipe(target)
+            | Self::Pause(target, _)
+            | Self::Isolate(target)
+            | Self::DiskStall(target, _)
+            | Self::DiskSlow(target, _)
+            | Self::DiskFull(target)
+            | Self::DiskFree(target)
+            | Self::DiskError(target, _)
+            | Self::SyncError(target)
+            | Self::Rot(target)
+            | Self::CrashAtDiskCall(target, _)
+            | Self::PowerOffAtDiskCall(target, _)
+            | Self::StopAtDiskCall { target, .. }
+            | Self::ClockSkew(target, _)
+            | Self::ClockDrift(target, _)
+            | Self::ClockJump(target, _)
+            | Self::Upgrade(target, _) => Aim::One(*target),
+            Self::Cut { from: one, to: other }
+            | Self::CutBoth { between: one, and: other }
+            | Self::Hold { from: one, to: other }
+            | Self::Release { from: one, to: other }
+            | Self::Sever { between: one, and: other }
+            | Self::Delay { from: one, to: other, .. }
+            | Self::Lag { from: one, to: other, .. }
+            | Self::Slow { from: one, to: other, .. }
+            | Self::Mend { between: one, and: other } => Aim::Links(one, other),
+        }
+    }
+}
+
 /// A kind of fact that an ambush can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Sight {

@@ -19,13 +19,12 @@ use scenarios::known_bugs::KnownBug;
 use scenarios::run::run_traced;
 use scenarios::search::{Found, Hunt, LADDER, Strategy, hunt};
 use scenarios::shrink::{Effort, shrink};
-use serde::Serialize;
 
 use self::board::{Board, Cell, Small, Step};
 use crate::cli::Refusal;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{Draft, OutputError};
+use crate::output::{Draft, OutputError, json};
 use crate::pool::in_order;
 
 /// What is to be hunted.
@@ -52,17 +51,13 @@ pub(crate) struct Order {
 /// # Errors
 /// If the scoreboard cannot be written; an older one then stays as it was.
 pub(crate) fn bugs(order: &Order, out: &Path) -> Result<Exit, Refusal> {
-    let draft = Draft::begin(out).map_err(|error| refusal(Exit::Usage, &error))?;
+    let draft = Draft::begin(out).map_err(|error| error.refusal(Exit::Usage))?;
     interrupt::listen();
-    let board = hunted(order, &draft).map_err(|error| refusal(Exit::Harness, &error))?;
-    let folder = published(draft, &board).map_err(|error| refusal(Exit::Harness, &error))?;
+    let board = hunted(order, &draft).map_err(|error| error.refusal(Exit::Harness))?;
+    let folder = published(draft, &board).map_err(|error| error.refusal(Exit::Harness))?;
     println!("{}", table::text(&board));
     println!("scoreboard: {}", folder.display());
     Ok(if board.missed().is_empty() { Exit::Held } else { Exit::Violated })
-}
-
-fn refusal(exit: Exit, error: &OutputError) -> Refusal {
-    Refusal { exit, text: format!("error: {error}") }
 }
 
 fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
@@ -192,9 +187,4 @@ fn published(draft: Draft, board: &Board) -> Result<std::path::PathBuf, OutputEr
     draft.write("bugs.md", &table::markdown(board))?;
     draft.write("figures/bugs.svg", &figure::draw(board))?;
     draft.publish()
-}
-
-fn json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("plain data has a form in JSON");
-    text + "\n"
 }

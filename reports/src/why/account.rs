@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::curve::{Curve, Jump, Tally};
 use super::necessity::Needed;
 use super::search::facts_between;
+use crate::output;
 use crate::report::Program;
 
 /// Facts that are named at a jump, at most.
@@ -170,9 +171,7 @@ impl Account {
 
     /// `why.json`.
     pub(crate) fn json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("an account is plain data, which always serialises");
-        text.push('\n');
-        text
+        output::json(self)
     }
 }
 

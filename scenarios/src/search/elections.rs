@@ -75,21 +75,13 @@ fn goes(draw: &mut Draw, ground: &Ground, among_controllers: bool, when: &When, 
         _ => (Fault::Crash(whom), back),
     };
     strikes.push(Strike { when: when.clone(), fault });
-    strikes.extend(end.map(|fault| Strike { when: put_off(when, away), fault }));
+    strikes.extend(end.map(|fault| Strike { when: when.later(away), fault }));
 }
 
 /// The preferred leader is elected, or another if that one is not in sync.
 pub(super) fn elect(ground: &Ground) -> Fault {
     let topic = ground.cluster.all_topics()[0].name.clone();
     Fault::Administer(AdminRequest::ElectLeaders { topic, partition: 0, unclean: false })
-}
-
-/// The same time or sight, and so long after it.
-pub(super) fn put_off(when: &When, by: Duration) -> When {
-    match when {
-        When::At(time) => When::At(*time + by),
-        When::Ambush { on, skip, after } => When::Ambush { on: *on, skip: *skip, after: *after + by },
-    }
 }
 
 /// A span between the two, in milliseconds, short ones as often as long ones.

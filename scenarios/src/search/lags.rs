@@ -8,7 +8,7 @@ use sim::dice::{Dice, Draw};
 use sim::fault::{Fault, Sight, Strike, Target, When};
 
 use super::Ground;
-use super::elections::{elect, millis, put_off};
+use super::elections::{elect, millis};
 use crate::storm::{Family, Intensity, Storm};
 
 /// How late at most. Conversations give up after two seconds and more, and begin anew: what is later never arrives.
@@ -55,7 +55,7 @@ fn meanwhile(draw: &mut Draw, ground: &Ground, late: &Fault, strikes: &mut Vec<S
     let power = ground.families.contains(&Family::PowerLosses);
     let fault = if power { Fault::PowerOff(whom) } else { Fault::Crash(whom) };
     let when = When::Ambush { on, skip: draw.gen_range(0..4), after: extra.mul_f64(draw.gen_range(0.0..0.5)) };
-    let back = put_off(&when, extra.mul_f64(draw.gen_range(0.0..0.3)));
+    let back = when.later(extra.mul_f64(draw.gen_range(0.0..0.3)));
     strikes.push(Strike { when, fault });
     strikes.push(Strike { when: back, fault: Fault::Start(Target::Everyone) });
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
-use model::names::{BrokerId, Partition};
+use model::names::Partition;
 use sim::cast::{Cast, Role};
 use sim::fact::{Fact, What};
 use xxhash_rust::xxh3::Xxh3;
@@ -62,7 +62,7 @@ fn state(cast: &Cast, partition: Partition) -> u64 {
         rank(&ends, ends[nth]).hash(&mut hasher);
         rank(&marks, marks[nth]).hash(&mut hasher);
         (leads, epochs[nth] == now, marks[nth] == ends[nth], cast.is_up(*broker)).hash(&mut hasher);
-        is_in(cast.isr(partition), *broker).hash(&mut hasher);
+        cast.isr(partition).contains(broker).hash(&mut hasher);
         (cast.leader(partition) == Some(*broker)).hash(&mut hasher);
     }
     hasher.finish()
@@ -78,8 +78,4 @@ fn epoch(role: Role) -> i32 {
 /// How many different values are below this one.
 fn rank<T: Ord>(all: &[T], one: T) -> usize {
     all.iter().filter(|other| **other < one).collect::<BTreeSet<_>>().len()
-}
-
-fn is_in(set: &[BrokerId], broker: BrokerId) -> bool {
-    set.contains(&broker)
 }

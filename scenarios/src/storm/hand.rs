@@ -117,7 +117,7 @@ impl Hand {
     pub(super) fn end(&mut self, when: &When, fault: Fault) {
         let span = span_between(&mut self.draw, Duration::from_millis(50), Duration::from_secs(15));
         if self.draw.gen_bool(0.9) {
-            self.strikes.push(Strike { when: later(when, span), fault });
+            self.strikes.push(Strike { when: when.later(span), fault });
         }
     }
 
@@ -161,13 +161,5 @@ impl Hand {
             return Victim { target: self.named_controller() };
         }
         self.broker()
-    }
-}
-
-/// So long after another time or sight.
-pub(super) fn later(when: &When, span: Duration) -> When {
-    match when {
-        When::At(time) => When::At(*time + span),
-        When::Ambush { on, skip, after } => When::Ambush { on: *on, skip: *skip, after: *after + span },
     }
 }

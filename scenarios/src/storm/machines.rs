@@ -6,7 +6,7 @@ use rand::Rng;
 use sim::dice::Draw;
 use sim::fault::{Fault, Strike, Target, When};
 
-use super::hand::{Hand, later};
+use super::hand::Hand;
 use super::tempo::span_between;
 
 impl Hand {
@@ -32,8 +32,8 @@ impl Hand {
                 // A broker whose disk is full halts (R115): space first, then the process.
                 let span = span_between(&mut self.draw, Duration::from_millis(50), Duration::from_secs(10));
                 let back = if victim.is_fixed() { target } else { Target::Brokers };
-                self.strikes.push(Strike { when: later(when, span), fault: Fault::DiskFree(back) });
-                self.end(&later(when, span), Fault::Start(back));
+                self.strikes.push(Strike { when: when.later(span), fault: Fault::DiskFree(back) });
+                self.end(&when.later(span), Fault::Start(back));
             }
             7 => {
                 let calls = self.draw.gen_range(1..3);

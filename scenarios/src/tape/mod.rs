@@ -9,7 +9,7 @@ mod reading;
 use std::fmt;
 
 use sim::fact::{Chapter, Fact, What};
-use sim::fault::Fault;
+use sim::fault::{Aim, Fault};
 
 pub use checkpoints::{Agreed, Checkpoints};
 pub(crate) use reading::{Reading, read};
@@ -91,18 +91,10 @@ fn missed(trace: &[Fact]) -> Vec<String> {
 
 /// Whether a fault that is stated without a node has found nobody: links are stated with whom they were found to join.
 fn finds_nobody(fault: &Fault) -> bool {
-    match fault {
-        Fault::PowerOffAll | Fault::Heal | Fault::Administer(_) => false,
-        Fault::Cut { from: one, to: other }
-        | Fault::CutBoth { between: one, and: other }
-        | Fault::Hold { from: one, to: other }
-        | Fault::Release { from: one, to: other }
-        | Fault::Sever { between: one, and: other }
-        | Fault::Delay { from: one, to: other, .. }
-        | Fault::Lag { from: one, to: other, .. }
-        | Fault::Slow { from: one, to: other, .. }
-        | Fault::Mend { between: one, and: other } => one.is_empty() || other.is_empty(),
-        _ => true,
+    match fault.aim() {
+        Aim::Nobody => false,
+        Aim::One(_) => true,
+        Aim::Links(one, other) => one.is_empty() || other.is_empty(),
     }
 }
 
