@@ -172,16 +172,18 @@ fn find_known_bugs(jobs: usize) -> Vec<KnownBug> {
     let work = |item: u64| {
         let bug = bugs[item as usize];
         let hunt = hunt(bug, Strategy::Mixed, 0, &mut |hunt| hunt.seeds < KNOWN_BUG_SEEDS && go_on());
-        KnownBug {
+        // Whoever is called off has not looked in vain.
+        let is_over = hunt.found.is_some() || hunt.seeds >= KNOWN_BUG_SEEDS;
+        is_over.then_some(KnownBug {
             id: bug.id,
             name: bug.name,
             breaks: bug.breaks.name(),
             seeds: hunt.seeds,
             found: hunt.found.is_some(),
-        }
+        })
     };
     in_order(jobs, bugs.len() as u64, &go_on, work, |_, bug| {
-        looked_for.push(bug);
+        looked_for.extend(bug);
         ControlFlow::Continue(())
     });
     looked_for
