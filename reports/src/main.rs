@@ -40,6 +40,7 @@ mod report;
 mod samples;
 mod scope;
 mod sentinel;
+mod sheet;
 mod shrink;
 mod statistics;
 mod struck;
