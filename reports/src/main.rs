@@ -82,7 +82,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::Bugs(order, out) => bugs::bugs(&order, &out),
-        Wish::Engines(order) => Ok(engines::engines(&order)),
+        Wish::Engines(order, out) => engines::engines(&order, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
         Wish::Diff(wish) => diff::diff(&wish),
         Wish::Why(wish) => why::why(&wish),

@@ -52,7 +52,8 @@ pub(crate) fn replay(wish: &Replay) -> Result<Exit, Refusal> {
         Engine::Own => show(&plan, kept.as_ref(), &command, &how),
         Engine::Madsim => {
             let Opinion { outcome, unsupported } = second::run(&plan);
-            let mut said = vec![format!("on madsim's nodes{}", left_out(&unsupported))];
+            let mut said = vec!["on madsim's nodes".to_owned()];
+            said.extend(left_out(&unsupported));
             // What was kept has a digest of our own scheduler.
             let exit = judge(&plan, &outcome, None, &format!("{command} --engine madsim"), &mut said);
             print(&plan, &outcome, &how, &said)?;

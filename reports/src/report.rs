@@ -318,7 +318,9 @@ pub(crate) const SMALL_PRINT: &str = "A bound is about the share of runs that br
 /// A share in per cent, with as many digits as it takes.
 pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
-    if percent >= 10.0 {
+    if percent == 0.0 {
+        "0 %".to_owned()
+    } else if percent >= 10.0 {
         format!("{percent:.0} %")
     } else if percent >= 0.1 {
         format!("{percent:.2} %")

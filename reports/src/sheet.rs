@@ -64,4 +64,19 @@ figure{margin:0 0 26px}
 figure:last-child{margin-bottom:0}
 figure svg{display:block;height:auto;max-width:1180px}
 figcaption{color:var(--muted);font-size:14px;margin-top:4px}
+@media print{
+@page{margin:14mm}
+:root{--ink:#1f2933;--muted:#66717d;--grid:#e2e6ea;--paper:#ffffff;--back:#ffffff}
+body{font-size:10px}
+main{max-width:none;padding:0}
+h1{font-size:26px}
+section{padding:8px 10px;margin-top:10px}
+th,td{padding:3px 5px}
+th,td .muted,figcaption{font-size:9px}
+code,pre{font-size:9px;overflow-wrap:anywhere;white-space:pre-wrap}
+.wide{overflow:visible}
+.number,.status{white-space:normal}
+tr,figure{break-inside:avoid}
+figure svg{max-width:100%}
+}
 ";

@@ -1,11 +1,11 @@
-//! Crash points and crash states as tables, for a page and for Markdown alike. Words and numbers only.
+//! What a campaign tried, kind by kind, as tables, for a page and for Markdown alike. Words and numbers only.
 
 use scenarios::matrix::Stated;
 
 use crate::chart::grouped;
 use crate::failovers::FailoverRow;
 use crate::matrix::{MatrixRow, Shown};
-use crate::report::{Report, percent};
+use crate::report::{KnownBug, Report, percent};
 use crate::struck::{CrashPoints, CrashStates, Outcomes, Share};
 
 /// A table: what was tried, kind by kind.
@@ -26,7 +26,8 @@ pub(crate) fn tables(report: &Report) -> Vec<Table> {
     let struck = report.crash_points.iter().map(of_points).chain(report.crash_states.iter().map(of_states));
     let matrix = (!report.matrix.is_empty()).then(|| of_matrix(&report.matrix));
     let failovers = (!report.failovers.is_empty()).then(|| of_failovers(&report.failovers));
-    struck.chain(matrix).chain(failovers).collect()
+    let known_bugs = (!report.canary.known_bugs.is_empty()).then(|| of_known_bugs(&report.canary.known_bugs));
+    struck.chain(matrix).chain(failovers).chain(known_bugs).collect()
 }
 
 fn of_points(points: &CrashPoints) -> Table {
@@ -120,6 +121,25 @@ fn of_failovers(rows: &[FailoverRow]) -> Table {
         sentences: vec!["From the end of a process until another one has taken over, in simulated time.".to_owned()],
         head: vec!["of", "samples", "half within", "99 % within", "all within", "its timeouts"],
         rows: rows.iter().map(row).collect(),
+    }
+}
+
+fn of_known_bugs(bugs: &[KnownBug]) -> Table {
+    let row = |bug: &KnownBug| {
+        let seeds = if bug.found { grouped(bug.seeds) } else { format!("not in {}", grouped(bug.seeds)) };
+        vec![format!("{} {}", bug.id, bug.name), bug.breaks.to_owned(), seeds]
+    };
+    let found = bugs.iter().filter(|bug| bug.found).count();
+    Table {
+        title: "Known bugs put back".to_owned(),
+        sentences: vec![
+            "Before anything else, mistakes that were really made were put back into the protocol, one at a time, and hunted from \
+             fresh seeds with the same judge: a campaign that cannot find them says nothing about others."
+                .to_owned(),
+            format!("{found} of {} were found. All that are known, with times: `highwater bugs`.", bugs.len()),
+        ],
+        head: vec!["bug", "breaks", "seeds to the first hit"],
+        rows: bugs.iter().map(row).collect(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::names::EndOffset;
+use serde::Serialize;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::Chapter;
@@ -27,7 +28,7 @@ pub struct Opinion {
 }
 
 /// How often a story met a known bug on either scheduler.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     /// How many seeds each scheduler was given.
     pub seeds: u64,

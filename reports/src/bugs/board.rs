@@ -121,6 +121,21 @@ pub(crate) struct Small {
     pub(crate) facts: (u64, u64),
     pub(crate) runs: u32,
     pub(crate) seconds: f64,
+    /// The smallest run, told; nothing for a loss within the contract, which is no failure.
+    pub(crate) told: Option<Told>,
+}
+
+/// A run that a reviewer reads in a minute.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Told {
+    /// What is wrong, in one sentence.
+    pub(crate) sentence: String,
+    /// The story, at most 25 lines.
+    pub(crate) text: String,
+    /// The file that keeps the run.
+    pub(crate) file: String,
+    /// The file that draws it.
+    pub(crate) timeline: String,
 }
 
 /// One rung of the ladder.

@@ -6,6 +6,7 @@
 
 pub(crate) mod board;
 pub(crate) mod figure;
+mod page;
 mod table;
 
 use std::ops::ControlFlow;
@@ -16,16 +17,17 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use scenarios::failure::{Failure, ShrunkFrom};
 use scenarios::known_bugs::KnownBug;
-use scenarios::run::run_traced;
+use scenarios::run::{Outcome, Plan, run_traced};
 use scenarios::search::{Found, Hunt, LADDER, Strategy, hunt};
 use scenarios::shrink::{Effort, shrink};
 
-use self::board::{Board, Cell, Small, Step};
+use self::board::{Board, Cell, Small, Step, Told};
 use crate::cli::Refusal;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Draft, OutputError, json};
 use crate::pool::in_order;
+use crate::telling::timeline;
 
 /// What is to be hunted.
 #[derive(Clone, Debug)]
@@ -56,7 +58,7 @@ pub(crate) fn bugs(order: &Order, out: &Path) -> Result<Exit, Refusal> {
     let board = hunted(order, &draft).map_err(|error| error.refusal(Exit::Harness))?;
     let folder = published(draft, &board).map_err(|error| error.refusal(Exit::Harness))?;
     println!("{}", table::text(&board));
-    println!("scoreboard: {}", folder.display());
+    println!("scoreboard: {}", folder.join("index.html").display());
     Ok(if board.missed().is_empty() { Exit::Held } else { Exit::Violated })
 }
 
@@ -76,11 +78,7 @@ fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
             smallest = smallest.or(sample);
         }
         if let Some(found) = smallest.filter(|_| order.shrinks) {
-            let (small, failure) = made_small(bug, &found);
-            if let Some(failure) = failure {
-                draft.write(&format!("failures/{}.json", bug.id), &json(&failure))?;
-            }
-            board.small.push(small);
+            board.small.push(made_small(bug, &found, draft)?);
         }
     }
     board.ladder = climbed(order);
@@ -145,45 +143,51 @@ impl Spent {
     }
 }
 
-/// The smallest plan that still shows the bug, and the failure that keeps it. A loss within the contract is no failure: it is left as it
-/// is.
-fn made_small(bug: &KnownBug, found: &Found) -> (Small, Option<Failure>) {
+/// The smallest run that still shows the bug, kept and told. A loss within the contract is no failure: it is left as it is.
+fn made_small(bug: &KnownBug, found: &Found, draft: &Draft) -> Result<Small, OutputError> {
     let begun = Instant::now();
-    let before = found.plan.storm.strikes.len();
+    let strikes = |plan: &Plan| plan.storm.strikes.len();
+    let mut small = Small {
+        id: bug.id.to_owned(),
+        faults: (strikes(&found.plan), strikes(&found.plan)),
+        facts: (found.outcome.facts, found.outcome.facts),
+        runs: 0,
+        seconds: 0.0,
+        told: None,
+    };
     if found.outcome.fingerprint().is_none() {
-        let small = Small {
-            id: bug.id.to_owned(),
-            faults: (before, before),
-            facts: (found.outcome.facts, found.outcome.facts),
-            runs: 0,
-            seconds: 0.0,
-        };
-        return (small, None);
+        return Ok(small);
     }
     let shrunk = shrink(&found.plan, &found.fingerprint, Effort::default(), &mut || !interrupt::requested());
     let outcome = run_traced(&shrunk.plan);
-    let after = shrunk.plan.storm.strikes.len();
-    let small = Small {
-        id: bug.id.to_owned(),
-        faults: (before, after),
-        facts: (found.outcome.facts, outcome.facts),
-        runs: shrunk.runs,
-        seconds: begun.elapsed().as_secs_f64(),
-    };
-    let mut failure = Failure::of(&shrunk.plan, &outcome);
-    if let Some(failure) = &mut failure {
-        let messages = |outcome: &scenarios::Outcome| outcome.measures.counts.messages;
+    small.faults.1 = strikes(&shrunk.plan);
+    small.facts.1 = outcome.facts;
+    small.runs = shrunk.runs;
+    small.seconds = begun.elapsed().as_secs_f64();
+    if let Some(mut failure) = Failure::of(&shrunk.plan, &outcome) {
+        let messages = |outcome: &Outcome| outcome.measures.counts.messages;
         failure.shrunk = Some(ShrunkFrom {
-            faults: (before as u64, after as u64),
+            faults: (small.faults.0 as u64, small.faults.1 as u64),
             messages: (messages(&found.outcome), messages(&outcome)),
             runs: shrunk.runs,
         });
+        small.told = Some(told(bug, &failure, &timeline(&shrunk.plan, &outcome), draft)?);
     }
-    (small, failure)
+    Ok(small)
+}
+
+/// Writes the files that keep and draw a failure.
+fn told(bug: &KnownBug, failure: &Failure, drawn: &str, draft: &Draft) -> Result<Told, OutputError> {
+    let (file, timeline) = (format!("failures/{}.json", bug.id), format!("failures/{}.svg", bug.id));
+    draft.write(&file, &json(failure))?;
+    draft.write(&timeline, drawn)?;
+    let text = failure.text(&format!("highwater replay {file}"), None);
+    Ok(Told { sentence: failure.sentence.clone(), text, file, timeline })
 }
 
 fn published(draft: Draft, board: &Board) -> Result<std::path::PathBuf, OutputError> {
     draft.write("report.json", &json(board))?;
+    draft.write("index.html", &page::page(board))?;
     draft.write("bugs.md", &table::markdown(board))?;
     draft.write("figures/bugs.svg", &figure::draw(board))?;
     draft.publish()

@@ -139,7 +139,7 @@ pub(crate) fn markdown(board: &Board) -> String {
     text
 }
 
-fn both(spread: &Spread) -> String {
+pub(super) fn both(spread: &Spread) -> String {
     format!("{}, {}", number(spread.median, spread.largest), number(spread.p90, spread.largest))
 }
 

@@ -1,5 +1,7 @@
 //! `highwater engines`: what both schedulers are asked.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use scenarios::catalogue::Scenario;
 use scenarios::known_bugs::{self, KnownBug};
@@ -12,6 +14,8 @@ use crate::engines::Order;
 const DEFAULT_SEEDS: u64 = 20;
 /// More than these nobody waits for.
 const MOST_SEEDS: u64 = 100_000;
+/// Where its report goes if nobody says.
+const DEFAULT_OUT: &str = "highwater-engines";
 
 #[derive(Debug, Args)]
 pub(super) struct EnginesArguments {
@@ -26,6 +30,9 @@ pub(super) struct EnginesArguments {
     /// How many comparisons at once [default: one per core].
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     jobs: Option<String>,
+    /// Where the report goes [default: highwater-engines].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 pub(super) fn engines(arguments: EnginesArguments) -> Result<Wish, Refusal> {
@@ -38,5 +45,6 @@ pub(super) fn engines(arguments: EnginesArguments) -> Result<Wish, Refusal> {
         bugs = known_bugs::all().collect();
     }
     let seeds = arguments.seeds.as_deref().map_or(Ok(DEFAULT_SEEDS), |text| count("seeds", text, MOST_SEEDS))?;
-    Ok(Wish::Engines(Order { bugs, scenarios, seeds, jobs: jobs(arguments.jobs.as_deref())? }))
+    let order = Order { bugs, scenarios, seeds, jobs: jobs(arguments.jobs.as_deref())? };
+    Ok(Wish::Engines(order, arguments.out.unwrap_or_else(|| DEFAULT_OUT.into())))
 }

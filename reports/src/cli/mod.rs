@@ -60,8 +60,8 @@ pub(crate) enum Wish {
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
     /// Hunt known bugs and write a scoreboard.
     Bugs(Box<crate::bugs::Order>, PathBuf),
-    /// Ask both schedulers the same.
-    Engines(crate::engines::Order),
+    /// Ask both schedulers the same, and write a report.
+    Engines(crate::engines::Order, PathBuf),
     /// Show one crash point.
     CrashPoint(Box<CrashPoint>),
     /// Compare two runs.
