@@ -3,6 +3,7 @@
 //! An ending may be let go on piece by piece, and its clone goes on exactly as it does in a clone of its world. It judges
 //! nothing.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::names::EndOffset;

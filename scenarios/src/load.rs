@@ -4,6 +4,7 @@
 //! begin with a queue of everything that will ever be written. Each record's time, topic and key are drawn by producer
 //! and number: no fault changes what is written.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -36,7 +36,7 @@ pub use cluster::{Cluster, Topic};
 pub use dice::Dice;
 pub use fact::{Chapter, Ending, Fact, Moment, What};
 pub use fault::{Fault, Sight, Strike, Target, When};
-pub use hands::Hands;
+pub use hands::{Hands, Verbs};
 pub use hermetic::{Panicked, assert_threads_are_banned, hermetic};
 pub use net::Weather;
 pub use nodes::{Nodes, on_nodes};

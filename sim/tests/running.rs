@@ -1,5 +1,6 @@
 //! Whole clusters, with the real machines in them.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

@@ -1,5 +1,6 @@
 //! Hosts that stop in a disk call of their own that was named beforehand.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

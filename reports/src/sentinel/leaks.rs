@@ -3,6 +3,7 @@
 //! A leak is a number that a script gets from outside and submits as the key of a record: everything after that follows from
 //! it. What the box seeds is no leak, and that is said here too.
 
+use sim::Verbs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,6 @@
 //! What each `acks` may lose, and what it may not.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;

@@ -1,5 +1,6 @@
 //! Committed records survive the failures that they are promised to survive, and the checker sees those that do not.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::names::BrokerId;

@@ -5,6 +5,7 @@ use model::metadata::MetadataRecord;
 use model::protocol::Protocol;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 

@@ -1,5 +1,6 @@
 //! Who is in sync: followers leave and return, and with too few of them nothing is promised.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;

@@ -3,6 +3,7 @@
 use model::protocol::{Protocol, Returning};
 use scenarios::strategies::brisk;
 use scenarios::{Guarantee, World, first_violation, known_bugs, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 
 /// Case 1 as the KIP tells it: a follower returns, and the leader dies before it has caught up again.

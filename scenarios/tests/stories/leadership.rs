@@ -1,5 +1,6 @@
 //! Whoever leads, leads alone in its epoch and with everything that is committed: through cuts, pauses and wrong clocks.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;

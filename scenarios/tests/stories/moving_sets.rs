@@ -3,6 +3,7 @@
 //! What the steps are an undisturbed run says; then the same run is told again for each of them, up to there without any
 //! difference, and somebody is struck. Nothing is lost, and the partition ends where it was wanted.
 
+use sim::Verbs;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

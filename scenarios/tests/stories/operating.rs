@@ -1,5 +1,6 @@
 //! What an operator does to topics while they are used: deletes and creates them, moves them, changes what they promise.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;

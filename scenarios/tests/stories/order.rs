@@ -1,5 +1,6 @@
 //! Records of one key stay in the order in which they were sent, and consumers see them so.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::load::Load;

@@ -1,5 +1,6 @@
 //! The power goes: one host's is survived, everybody's may cost what was not synced, and that was never promised.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::strategies::brisk;

@@ -1,6 +1,7 @@
 //! Controllers that go: whoever leads the quorum dies, is cut off, stands still or loses power, and no committed record and
 //! no committed decision goes with it.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

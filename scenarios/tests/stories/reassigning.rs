@@ -6,6 +6,7 @@ use model::names::BrokerId;
 use model::wire::AdminRequest;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 use sim::fault::Fault;

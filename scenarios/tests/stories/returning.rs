@@ -1,5 +1,6 @@
 //! Brokers that come back: before anybody has noticed, with less than they had, one after another.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::names::BrokerId;

@@ -1,5 +1,6 @@
 //! A rolling restart under load, and several topics and partitions at once.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::load::Load;

@@ -1,6 +1,7 @@
 //! What a disk may wake up to, under load: power cuts in every mood, deaths in the middle of everything, bad disks. Whatever is
 //! committed stays, and every log is what its files say.
 
+use sim::Verbs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! Old records go while much else happens: deleted by size and on request, and compacted away.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::{Event, StartCause};

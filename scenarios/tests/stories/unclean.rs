@@ -1,5 +1,6 @@
 //! Unclean election: a choice between being available and keeping what was acknowledged.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::strategies::brisk;

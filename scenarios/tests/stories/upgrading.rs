@@ -1,6 +1,7 @@
 //! Rolling upgrades: nodes of different eras in one cluster while records are written, and what is still at risk until the
 //! last of them speaks the newer protocol.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::names::{BrokerId, Node};

@@ -1,6 +1,7 @@
 //! ZooKeeper mode: brokers come and go with their sessions, one of them is the controller, leaders write in-sync sets
 //! themselves; and the promise is the same.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

@@ -1,5 +1,6 @@
 //! ZooKeeper mode: replicas that move under load (KIP-455), while brokers die, sessions end and controllers follow each other.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

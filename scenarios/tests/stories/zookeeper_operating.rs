@@ -1,6 +1,7 @@
 //! ZooKeeper mode: what an operator does to topics while they are used, and while controllers and brokers come and go. What was
 //! begun is in the ensemble, so it is carried through by whoever controls in the end.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

@@ -1,5 +1,6 @@
 //! What is expected of the second scheduler.
 
+use crate::hands::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

@@ -16,6 +16,7 @@ use crate::cluster::Cluster;
 use crate::dice::Dice;
 use crate::disk::SimDisk;
 use crate::fact::{Chapter, Moment};
+use crate::hands::Verbs;
 
 /// How long a cluster may take to come up, in simulated time.
 const PATIENCE: Duration = Duration::from_secs(60);

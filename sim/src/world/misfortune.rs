@@ -10,6 +10,7 @@ use super::{Observer, World};
 use crate::disk::Side;
 use crate::fact::{Chapter, Ending, What};
 use crate::fault::{Fault, Stopping, Target};
+use crate::hands::Verbs;
 use crate::net::Rule;
 
 impl<O: Observer> World<O> {

@@ -1,6 +1,6 @@
 //! Nodes by the parts they play.
 
-use model::names::{BrokerId, ClientId, ControllerId, Node, Partition};
+use model::names::{BrokerId, ControllerId, Node};
 
 use super::hosts::Condition;
 use super::{Observer, World};
@@ -9,118 +9,6 @@ use crate::cluster::Cluster;
 use crate::fault::Target;
 
 impl<O: Observer> World<O> {
-    /// Who leads the first partition.
-    ///
-    /// # Panics
-    /// If nobody does, as far as the controller has committed: wait for an election first.
-    #[must_use]
-    pub fn leader(&self) -> BrokerId {
-        self.leader_of(0).expect("somebody leads the first partition")
-    }
-
-    /// Who leads the nth partition, in order of creation, from 0.
-    #[must_use]
-    pub fn leader_of(&self, nth: u32) -> Option<BrokerId> {
-        self.cast().leader(self.cast().partition(nth)?)
-    }
-
-    /// The replicas of the first partition that do not lead it, in order of assignment.
-    #[must_use]
-    pub fn followers(&self) -> Vec<BrokerId> {
-        self.followers_of(0)
-    }
-
-    /// The replicas of the nth partition that do not lead it, in order of assignment.
-    #[must_use]
-    pub fn followers_of(&self, nth: u32) -> Vec<BrokerId> {
-        self.cast().partition(nth).map(|partition| self.cast().followers(partition)).unwrap_or_default()
-    }
-
-    /// The committed ISR of the nth partition.
-    #[must_use]
-    pub fn isr_of(&self, nth: u32) -> Vec<BrokerId> {
-        self.cast().partition(nth).map(|partition| self.cast().isr(partition).to_vec()).unwrap_or_default()
-    }
-
-    /// All partitions, in order of creation.
-    #[must_use]
-    pub fn partitions(&self) -> Vec<Partition> {
-        self.cast().partitions().to_vec()
-    }
-
-    /// The active controller; if there is none, the one that was last, or the first.
-    #[must_use]
-    pub fn controller(&self) -> ControllerId {
-        controller(&self.cluster, self.cast())
-    }
-
-    /// In ZooKeeper mode: the broker that is the controller; if none is, the one that was last, or the first.
-    #[must_use]
-    pub fn controlling_broker(&self) -> BrokerId {
-        controlling_broker(self.cast())
-    }
-
-    /// All controllers, running or not.
-    #[must_use]
-    pub fn controllers(&self) -> Vec<ControllerId> {
-        self.cluster.controller_ids().collect()
-    }
-
-    /// All controllers but [`World::controller`].
-    #[must_use]
-    pub fn standbys(&self) -> Vec<ControllerId> {
-        let active = self.controller();
-        self.cluster.controller_ids().filter(|id| *id != active).collect()
-    }
-
-    /// All brokers, running or not.
-    #[must_use]
-    pub fn brokers(&self) -> Vec<BrokerId> {
-        self.cluster.broker_ids().collect()
-    }
-
-    /// The first producer.
-    #[must_use]
-    pub fn producer(&self) -> ClientId {
-        self.cluster.producer_ids().next().expect("the cluster has a producer")
-    }
-
-    /// All producers.
-    #[must_use]
-    pub fn producers(&self) -> Vec<ClientId> {
-        self.cluster.producer_ids().collect()
-    }
-
-    /// The first consumer.
-    #[must_use]
-    pub fn consumer(&self) -> ClientId {
-        self.cluster.consumer_ids().next().expect("the cluster has a consumer")
-    }
-
-    /// All consumers, without those that read everything back.
-    #[must_use]
-    pub fn consumers(&self) -> Vec<ClientId> {
-        self.cluster.consumer_ids().collect()
-    }
-
-    /// The admin client.
-    #[must_use]
-    pub fn admin(&self) -> ClientId {
-        self.cluster.admin_id()
-    }
-
-    /// The consumer that reads the first topic back; off until [`World::read_back`].
-    #[must_use]
-    pub fn reader(&self) -> ClientId {
-        self.cluster.reader_id()
-    }
-
-    /// The consumers that read everything back, one for each topic; off until [`World::read_back`].
-    #[must_use]
-    pub fn readers(&self) -> Vec<ClientId> {
-        self.cluster.reader_ids().collect()
-    }
-
     /// Whether a process runs on the node, standing still or not.
     #[must_use]
     pub fn is_up(&self, node: impl Into<Node>) -> bool {

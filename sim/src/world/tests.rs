@@ -1,5 +1,6 @@
 //! The event loop with tiny machines in it.
 
+use crate::hands::Verbs;
 use std::time::Duration;
 
 use bytes::Bytes;

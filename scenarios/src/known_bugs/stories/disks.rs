@@ -1,5 +1,6 @@
 //! The stories of known bugs about disks: plain functions over a world. They do not know which bug is met in them.
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;

@@ -3,6 +3,7 @@
 pub mod controllers;
 pub mod disks;
 
+use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
