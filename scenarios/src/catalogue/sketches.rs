@@ -40,9 +40,14 @@ fn recommended() -> Cluster {
     Cluster::of(3).replication_factor(3).min_isr(2).partitions(6).producers(2).consumers(1).acks(Acks::All)
 }
 
-pub(super) fn reference(families: &[Family]) -> Sketch {
+/// A minute of storm over the recommended cluster. The producers of every third seed are hasty, for what is refused meanwhile.
+pub(super) fn reference(dice: Dice, families: &[Family]) -> Sketch {
+    let mut cluster = recommended();
+    if dice.seed().is_multiple_of(3) {
+        cluster = Clients::hasty(dice).told(cluster);
+    }
     Sketch {
-        cluster: recommended(),
+        cluster,
         storm: Weather::Drawn(Intensity::of(12, MINUTE, families)),
         load: Load::default(),
         length: MINUTE,
@@ -113,6 +118,9 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
         .property("metadata.max.retention.bytes", [4_000, 104_857_600][draw.gen_range(0..2)]);
     if draw.gen_bool(0.25) {
         cluster = cluster.combined();
+    }
+    if dice.seed().is_multiple_of(3) {
+        cluster = Clients::hasty(dice).told(cluster);
     }
     let mut families = Family::ALL.to_vec();
     families.extend([Family::Controllers; 7]);
@@ -242,8 +250,8 @@ pub(super) fn cell_of_the_matrix(dice: Dice) -> Sketch {
     }
 }
 
-pub(super) fn with_acks(acks: Acks) -> Sketch {
-    let mut sketch = reference(&[Family::Crashes, Family::Partitions, Family::Pauses]);
+pub(super) fn with_acks(dice: Dice, acks: Acks) -> Sketch {
+    let mut sketch = reference(dice, &[Family::Crashes, Family::Partitions, Family::Pauses]);
     sketch.cluster = sketch.cluster.acks(acks);
     sketch
 }
@@ -270,7 +278,7 @@ pub(super) fn everything(dice: Dice) -> Sketch {
 
 /// Producers that never send anything twice, where answers get lost.
 pub(super) fn at_most_once(dice: Dice) -> Sketch {
-    let mut sketch = reference(&[Family::Crashes, Family::Partitions, Family::Pauses, Family::Weather]);
+    let mut sketch = reference(dice, &[Family::Crashes, Family::Partitions, Family::Pauses, Family::Weather]);
     sketch.cluster = Clients { retries: 0, ..Clients::draw(dice) }.told(sketch.cluster);
     sketch
 }
@@ -351,9 +359,9 @@ fn shuffled<T>(draw: &mut Draw, mut list: Vec<T>) -> Vec<T> {
     list
 }
 
-pub(super) fn unclean_election(_: Dice) -> Sketch {
+pub(super) fn unclean_election(dice: Dice) -> Sketch {
     let families = [Family::Crashes, Family::Crashes, Family::PowerLosses, Family::Partitions];
-    let mut sketch = reference(&families);
+    let mut sketch = reference(dice, &families);
     sketch.cluster = sketch.cluster.min_isr(1).unclean_leader_election(true).property("replica.lag.time.max.ms", 5_000);
     sketch
 }
