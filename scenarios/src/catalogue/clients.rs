@@ -51,6 +51,12 @@ impl Clients {
         }
     }
 
+    /// The cluster, and with every third seed its producers are hasty: so that a scenario puts to the test what becomes of records that
+    /// are refused, and yet has patient producers mostly, as Kafka's are.
+    pub(super) fn hasty_every_third(dice: Dice, cluster: Cluster) -> Cluster {
+        if dice.seed().is_multiple_of(3) { Self::hasty(dice).told(cluster) } else { cluster }
+    }
+
     /// The cluster whose producers are told this.
     pub(super) fn told(self, cluster: Cluster) -> Cluster {
         let delivery_timeout = self.linger + self.request_timeout + self.patience;

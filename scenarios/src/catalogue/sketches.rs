@@ -40,12 +40,9 @@ fn recommended() -> Cluster {
     Cluster::of(3).replication_factor(3).min_isr(2).partitions(6).producers(2).consumers(1).acks(Acks::All)
 }
 
-/// A minute of storm over the recommended cluster. The producers of every third seed are hasty, for what is refused meanwhile.
+/// A minute of storm over the recommended cluster.
 pub(super) fn reference(dice: Dice, families: &[Family]) -> Sketch {
-    let mut cluster = recommended();
-    if dice.seed().is_multiple_of(3) {
-        cluster = Clients::hasty(dice).told(cluster);
-    }
+    let cluster = Clients::hasty_every_third(dice, recommended());
     Sketch {
         cluster,
         storm: Weather::Drawn(Intensity::of(12, MINUTE, families)),
@@ -80,7 +77,7 @@ pub(super) fn storage(dice: Dice) -> Sketch {
         .property("log.flush.interval.messages", [20, 100, i64::MAX][draw.gen_range(0..3)]);
     let families = [Family::PowerLosses, Family::PowerLosses, Family::Crashes, Family::Disks, Family::Pauses];
     Sketch {
-        cluster,
+        cluster: Clients::hasty_every_third(dice, cluster),
         storm: Weather::Drawn(Intensity::of(10, MINUTE, &families)),
         load: Load { keys: 24, deletions: Some(Duration::from_secs(4)), ..Load::default() },
         length: MINUTE,
@@ -119,9 +116,7 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
     if draw.gen_bool(0.25) {
         cluster = cluster.combined();
     }
-    if dice.seed().is_multiple_of(3) {
-        cluster = Clients::hasty(dice).told(cluster);
-    }
+    cluster = Clients::hasty_every_third(dice, cluster);
     let mut families = Family::ALL.to_vec();
     families.extend([Family::Controllers; 7]);
     Sketch {
@@ -134,7 +129,7 @@ pub(super) fn quorum(dice: Dice) -> Sketch {
 
 /// Replicas on three of five brokers, three controllers, and an operator who does not wait for fair weather.
 pub(super) fn administration(dice: Dice) -> Sketch {
-    let mut cluster = Cluster::of(5)
+    let cluster = Cluster::of(5)
         .controllers(3)
         .min_isr(2)
         .topic("orders", 3, 3, &[])
@@ -142,9 +137,7 @@ pub(super) fn administration(dice: Dice) -> Sketch {
         .producers(2)
         .consumers(1)
         .acks(Acks::All);
-    if dice.seed().is_multiple_of(3) {
-        cluster = Clients::hasty(dice).told(cluster);
-    }
+    let mut cluster = Clients::hasty_every_third(dice, cluster);
     if dice.seed().is_multiple_of(2) {
         cluster = cluster.protocol(Protocol::KAFKA_4_1);
     }
@@ -163,10 +156,8 @@ pub(super) fn administration(dice: Dice) -> Sketch {
 pub(super) fn zookeeper(dice: Dice) -> Sketch {
     let mut draw = dice.draw(&("zookeeper", "cluster"));
     let session = [6_000, 6_000, 18_000][draw.gen_range(0..3)];
-    let mut cluster = recommended().zookeeper().property("zookeeper.session.timeout.ms", session);
-    if dice.seed().is_multiple_of(3) {
-        cluster = Clients::hasty(dice).told(cluster);
-    }
+    let cluster = recommended().zookeeper().property("zookeeper.session.timeout.ms", session);
+    let cluster = Clients::hasty_every_third(dice, cluster);
     let mut families = Family::ALL.to_vec();
     families.extend([Family::Controllers; 5]);
     Sketch {
@@ -204,10 +195,8 @@ pub(super) fn zookeeper_operated(_: Dice) -> Sketch {
 /// The recommended cluster with eligible leader replicas: who stops uncleanly leaves every set, and who left a set that was too small may
 /// lead. Every third fleet of producers gives up before a set has grown again.
 pub(super) fn eligible(dice: Dice) -> Sketch {
-    let mut cluster = recommended().controllers(3).protocol(Protocol::KAFKA_4_1);
-    if dice.seed().is_multiple_of(3) {
-        cluster = Clients::hasty(dice).told(cluster);
-    }
+    let cluster = recommended().controllers(3).protocol(Protocol::KAFKA_4_1);
+    let cluster = Clients::hasty_every_third(dice, cluster);
     let mut families = Family::ALL.to_vec();
     families.extend([Family::Crashes; 4]);
     Sketch {
@@ -222,10 +211,7 @@ pub(super) fn eligible(dice: Dice) -> Sketch {
 /// have taken over. The producers of every third seed are hasty, for what is refused meanwhile.
 pub(super) fn failovers(dice: Dice) -> Sketch {
     let mut draw = dice.draw(&("failovers", "times"));
-    let mut cluster = recommended().controllers(3);
-    if dice.seed().is_multiple_of(3) {
-        cluster = Clients::hasty(dice).told(cluster);
-    }
+    let cluster = Clients::hasty_every_third(dice, recommended().controllers(3));
     let (mut strikes, mut at) = (Vec::new(), 3.0);
     for nth in 0..4 {
         let (killed, away) = if nth % 2 == 0 { (Target::Controller, 8.0) } else { (Target::Leader(nth), 14.0) };
@@ -380,7 +366,7 @@ pub(super) fn rolling_restart(dice: Dice) -> Sketch {
     Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load: Load::default(), length: MINUTE }
 }
 
-pub(super) fn many_partitions(_: Dice) -> Sketch {
+pub(super) fn many_partitions(dice: Dice) -> Sketch {
     let cluster = Cluster::of(5)
         .topic("orders", 16, 3, &[("min.insync.replicas", "2")])
         .topic("payments", 12, 3, &[("min.insync.replicas", "2")])
@@ -390,7 +376,7 @@ pub(super) fn many_partitions(_: Dice) -> Sketch {
         .consumers(2);
     let families = [Family::Crashes, Family::Pauses, Family::Partitions, Family::Weather];
     Sketch {
-        cluster,
+        cluster: Clients::hasty_every_third(dice, cluster),
         storm: Weather::Drawn(Intensity::of(10, MINUTE, &families)),
         load: Load::default(),
         length: MINUTE,
