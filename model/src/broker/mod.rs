@@ -400,10 +400,10 @@ impl Process {
         step.effects.close(Severed { peer: reply.peer, channel: reply.channel, connection: reply.connection });
     }
 
-    /// Whether this broker may answer for the partition at all (R21).
-    fn hosted(&self, partition: Partition) -> Result<(), ErrorCode> {
-        if self.replicas.contains_key(&partition) {
-            Ok(())
+    /// The replica of a partition, if this broker may answer for it at all (R21).
+    fn hosted(&self, partition: Partition) -> Result<&Replica, ErrorCode> {
+        if let Some(replica) = self.replicas.get(&partition) {
+            Ok(replica)
         } else if self.image.partitions.contains_key(&partition) {
             Err(ErrorCode::NotLeaderOrFollower)
         } else if self.image.topics.contains_key(&partition.topic) {
