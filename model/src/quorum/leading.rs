@@ -210,10 +210,9 @@ impl Quorum {
     fn raise_high_watermark(&mut self, hands: &mut Hands<'_>) {
         let own = self.store.end();
         let Role::Leader(leader) = &mut self.role else { return };
-        let others = leader.voters.values().map(|progress| progress.end);
-        let mut ends: Vec<EndOffset> = others.chain([own]).collect();
-        ends.sort_unstable_by(|one, other| other.cmp(one));
-        let Some(&reached) = ends.get(self.voters.len() / 2) else { return };
+        let ends = || leader.voters.values().map(|progress| progress.end).chain([own]);
+        let of_majority = |&end: &EndOffset| ends().filter(|&other| other >= end).count() > self.voters.len() / 2;
+        let Some(reached) = ends().filter(of_majority).max() else { return };
         let counts = !self.protocol.commitment.needs_own_epoch() || reached > leader.epoch_start;
         if counts && leader.high_watermark.is_none_or(|known| reached > known) {
             leader.high_watermark = Some(reached);
