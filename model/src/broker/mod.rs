@@ -189,7 +189,7 @@ impl Process {
     fn take(&mut self, input: Input, step: &mut Step<'_>) -> Result<(), Stop> {
         match input {
             Input::Start(_) | Input::Submit(_) => {}
-            Input::Receive(envelope) => self.receive(envelope, step)?,
+            Input::Receive(envelope) => self.receive(*envelope, step)?,
             Input::Severed(severed) => self.severed(severed, step),
             Input::Later(task) => self.carry_out(task, step)?,
             Input::Tick => self.tick(step)?,

@@ -380,7 +380,7 @@ impl Machine for Consumer {
                 self.retry.start(chance);
             }
             Input::Submit(command) => self.submit(command, effects),
-            Input::Receive(answer) => self.receive(now, answer, effects),
+            Input::Receive(answer) => self.receive(now, *answer, effects),
             Input::Severed(severed) => {
                 if let Some(disconnected) = self.connections.severed(now, &severed) {
                     self.disconnected(now, disconnected);

@@ -179,7 +179,7 @@ impl Machine for Producer {
             }
             Input::Submit(Command::Send { topic, key, value }) => self.send(now, topic, key, value, effects),
             Input::Submit(Command::Flush) => self.flush(),
-            Input::Receive(answer) => self.sender.receive(now, answer, effects),
+            Input::Receive(answer) => self.sender.receive(now, *answer, effects),
             Input::Severed(severed) => self.sender.severed(now, &severed, effects),
             Input::Terminate => self.closing = true,
             // Not for a producer, or only a reason to look at the time.

@@ -90,7 +90,7 @@ impl Machine for Controller {
             (process, Input::Start(chance)) => {
                 *process = Some(Box::new(Process::start(setup, chance, &mut hands)?));
             }
-            (Some(process), Input::Receive(envelope)) => process.receive(setup, envelope, &mut hands)?,
+            (Some(process), Input::Receive(envelope)) => process.receive(setup, *envelope, &mut hands)?,
             (Some(process), Input::Severed(severed)) => process.severed(setup, severed, &mut hands)?,
             (Some(process), Input::Tick) => process.tick(setup, &mut hands)?,
             (process, Input::Terminate) => {

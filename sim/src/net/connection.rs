@@ -22,7 +22,7 @@ pub(crate) enum Packet {
     SynAck,
     /// The server's kernel runs, but nobody listens.
     Refusal,
-    /// A message: in a box, for most of what is moved about in the queue is one.
+    /// A message.
     Data(Box<Envelope>),
     /// The other end is no more.
     Reset,
@@ -82,7 +82,7 @@ pub(super) struct Connection {
     /// Whether the server's process has received anything: only then does it know that the connection exists.
     pub(super) heard: bool,
     /// What the client wants to send once it is open.
-    pub(super) backlog: Vec<Envelope>,
+    pub(super) backlog: Vec<Box<Envelope>>,
     to_client: Flow,
     to_server: Flow,
 }

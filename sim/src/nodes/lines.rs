@@ -39,7 +39,7 @@ struct Line {
     /// `None` until it is open, and when it is broken.
     sender: Option<Sender>,
     /// What is to be sent once it is open.
-    backlog: Vec<Envelope>,
+    backlog: Vec<Box<Envelope>>,
     /// The process has sent or received something, so that it knows that there is a connection.
     known: bool,
     broken: bool,
@@ -65,7 +65,7 @@ impl Lines {
     }
 
     /// A message of this process for another.
-    pub(super) fn send(self: &Arc<Self>, mut envelope: Envelope) {
+    pub(super) fn send(self: &Arc<Self>, mut envelope: Box<Envelope>) {
         let mut table = self.lock();
         let id = match envelope.body {
             Body::Response(_) => envelope.connection,
@@ -156,7 +156,7 @@ impl Lines {
                 let Some(line) = table.lines.get_mut(&id).filter(|line| !line.broken) else { return };
                 line.known = true;
             }
-            self.inbox.push(Input::Receive(*envelope));
+            self.inbox.push(Input::Receive(envelope));
         }
         self.is_over(id);
     }
@@ -193,8 +193,8 @@ impl Table {
     }
 }
 
-fn send(sender: &Sender, envelope: Envelope) {
-    say(sender, Box::new(envelope));
+fn send(sender: &Sender, envelope: Box<Envelope>) {
+    say(sender, envelope);
 }
 
 /// A message leaves at once: madsim's future never waits. If the channel has ended its reader will say so.
