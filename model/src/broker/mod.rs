@@ -55,7 +55,7 @@ use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop, Task, Ticket};
 use crate::metadata::Image;
-use crate::names::{BrokerId, ControllerId, Partition, Time};
+use crate::names::{BrokerId, ControllerId, Partition, Time, earliest};
 use crate::protocol::Protocol;
 use crate::replica::{Replica, Standing, View};
 use crate::wire::{Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response};
@@ -371,21 +371,15 @@ impl Process {
     fn deadline(&self) -> Option<Time> {
         let coordination = match &self.zookeeper {
             Some(zookeeper) => zookeeper.deadline(),
-            None => {
-                let all = [self.lifecycle.deadline(), self.observer.deadline(), self.proposals.deadline()];
-                all.into_iter().flatten().min()
-            }
+            None => earliest([self.lifecycle.deadline(), self.observer.deadline(), self.proposals.deadline()]),
         };
-        [
+        earliest([
             self.waiting.deadline(),
             coordination,
             self.fetchers.deadline(),
             self.background.deadline(),
             self.strays.deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     /// Answers a request. The one that waited behind it on the same connection is served at the end of the step.

@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::log::{Batch, Slices};
 use crate::machine::Stop;
 use crate::metadata::MetadataRecord;
-use crate::names::{ControllerId, EndOffset, LeaderEpoch, Offset, Time};
+use crate::names::{ControllerId, EndOffset, LeaderEpoch, Offset, Time, earliest};
 use crate::wire::{
     Envelope, ErrorCode, FetchMetadataRequest, FetchMetadataResponse, FetchSnapshotRequest, FetchSnapshotResponse,
     LogReader, ReplyTo, Response, Voter,
@@ -95,7 +95,7 @@ impl Leader {
         let expires = self.waiting.iter().map(|waiting| waiting.until).min();
         let announces = (!self.unaware.is_empty()).then_some(self.announce_at);
         let checks = (!alone).then_some(self.check_quorum_at);
-        [expires, announces, checks, self.drain_at].into_iter().flatten().min()
+        earliest([expires, announces, checks, self.drain_at])
     }
 
     /// Who is to stand next: whoever has most (C16).
