@@ -82,7 +82,7 @@ pub(super) struct Connection {
     /// Whether the server's process has received anything: only then does it know that the connection exists.
     pub(super) heard: bool,
     /// What the client wants to send once it is open.
-    pub(super) backlog: Vec<Box<Envelope>>,
+    pub(super) backlog: Vec<Envelope>,
     to_client: Flow,
     to_server: Flow,
 }

@@ -163,7 +163,7 @@ impl Network {
         envelope.connection = id;
         let Some(connection) = self.find_mut(id) else { return };
         match connection.end(Side::Client) {
-            End::Opening => connection.backlog.push(envelope),
+            End::Opening => connection.backlog.push(*envelope),
             End::Open => self.transmit(id, Side::Server, Packet::Data(envelope), out),
             // The process does not know yet that this connection is no more: the message goes nowhere.
             End::Broken | End::Closed | End::Forgotten => {}
@@ -402,7 +402,7 @@ impl Network {
         let connection = self.find_mut(id).expect("the caller found it");
         *connection.end_mut(Side::Client) = End::Open;
         for envelope in std::mem::take(&mut connection.backlog) {
-            self.transmit(id, Side::Server, Packet::Data(envelope), out);
+            self.transmit(id, Side::Server, Packet::Data(Box::new(envelope)), out);
         }
     }
 

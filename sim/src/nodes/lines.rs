@@ -39,7 +39,7 @@ struct Line {
     /// `None` until it is open, and when it is broken.
     sender: Option<Sender>,
     /// What is to be sent once it is open.
-    backlog: Vec<Box<Envelope>>,
+    backlog: Vec<Envelope>,
     /// The process has sent or received something, so that it knows that there is a connection.
     known: bool,
     broken: bool,
@@ -78,7 +78,7 @@ impl Lines {
         let Some(line) = table.lines.get_mut(&id).filter(|line| !line.broken) else { return };
         match &line.sender {
             Some(sender) => send(sender, envelope),
-            None => line.backlog.push(envelope),
+            None => line.backlog.push(*envelope),
         }
     }
 
@@ -131,7 +131,7 @@ impl Lines {
             let mut table = self.lock();
             let Some(line) = table.lines.get_mut(&id).filter(|line| !line.broken) else { return };
             for envelope in line.backlog.drain(..) {
-                send(&sender, envelope);
+                send(&sender, Box::new(envelope));
             }
             line.sender = Some(sender);
         }
