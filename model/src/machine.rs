@@ -51,8 +51,8 @@ impl From<DiskError> for Stop {
 pub enum Input {
     /// The process starts, with nothing but its disk and its own chance.
     Start(Chance),
-    /// A message came in.
-    Receive(Envelope),
+    /// A message came in. In a box, as it was sent in: it is handed on many times on its way.
+    Receive(Box<Envelope>),
     /// A connection is gone: closed or reset by the peer, or refused. Messages under way on it may be lost.
     Severed(Severed),
     /// The operator or the application asks for something.
@@ -69,7 +69,7 @@ pub enum Input {
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// A message for the wire.
-    Send(Envelope),
+    Send(Box<Envelope>),
     /// This end closes the connection: what comes from the other end is lost, and so is what was sent and would have to be
     /// sent again. What is on the wire arrives.
     Close(Severed),
@@ -106,8 +106,10 @@ impl Effects {
     }
 
     /// Pushes a message for the wire.
+    // Inlined, or the message is moved twice before it is in its box.
+    #[inline]
     pub fn send(&mut self, envelope: Envelope) {
-        self.list.push(Effect::Send(envelope));
+        self.list.push(Effect::Send(Box::new(envelope)));
     }
 
     /// Pushes the closing of a connection.

@@ -228,7 +228,7 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanos(span)))
     }
 }
 
@@ -236,8 +236,28 @@ impl Sub<Duration> for Time {
     type Output = Self;
 
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_sub(nanos(span)))
     }
+}
+
+/// A span in nanoseconds; the longest that fits if it is longer. In 64 bits all the way: deadlines are added up in every
+/// step.
+#[must_use]
+pub fn nanos(span: Duration) -> u64 {
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(span.subsec_nanos()))
+}
+
+/// The earliest of some times, if there is any.
+pub(crate) fn earliest<const N: usize>(times: [Option<Time>; N]) -> Option<Time> {
+    // By reference, and not `flatten().min()`: this is asked after every step, and the loop is unrolled.
+    let mut earliest = None;
+    for &time in &times {
+        earliest = match (earliest, time) {
+            (Some(one), Some(other)) => Some(Ord::min(one, other)),
+            (one, other) => one.or(other),
+        };
+    }
+    earliest
 }
 
 impl fmt::Display for BrokerId {

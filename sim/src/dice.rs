@@ -136,12 +136,14 @@ impl Hasher for Mixer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for eight in bytes.chunks(8) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
             let mut word = [0; 8];
-            word[..eight.len()].copy_from_slice(eight);
-            if let Some(last) = word.get_mut(7).filter(|_| eight.len() < 8) {
-                *last = eight.len() as u8;
-            }
+            word[..rest.len()].copy_from_slice(rest);
+            word[7] = rest.len() as u8;
             self.write_u64(u64::from_le_bytes(word));
         }
     }

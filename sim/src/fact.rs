@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use model::event::Event;
 use model::machine::Command;
-use model::names::Node;
+use model::names::{Node, nanos};
 use model::wire::{Channel, ErrorCode};
 use serde::{Deserialize, Serialize};
 
@@ -232,7 +232,7 @@ impl Add<Duration> for Moment {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(nanos(span)))
     }
 }
 
@@ -240,7 +240,7 @@ impl Sub<Duration> for Moment {
     type Output = Self;
 
     fn sub(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_sub(nanos(span)))
     }
 }
 

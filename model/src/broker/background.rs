@@ -2,17 +2,16 @@
 //!
 //! Does not know requests.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Process;
 use super::step::Step;
 use crate::config::BrokerConfig;
 use crate::machine::{Chance, Stop};
-use crate::names::Time;
+use crate::names::{Time, earliest};
 
 /// Something that is done from time to time. Those that are due at once are done in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chore {
     /// High watermarks are written down (L44).
     HighWatermarks,
@@ -35,7 +34,8 @@ enum Chore {
 /// When each chore is due.
 #[derive(Clone, Debug)]
 pub(super) struct Background {
-    due: BTreeMap<Chore, Time>,
+    /// By its place in [`Chore::ALL`]; nothing for a chore that is not wanted.
+    due: [Option<Time>; Chore::ALL.len()],
     /// When the first of them, or of the deletions that were known at the last tick, is due: asked for after every step.
     next: Option<Time>,
 }
@@ -100,12 +100,10 @@ impl Background {
         let first = |chore: Chore| {
             let drawn = u32::try_from(chance.draw(chore.purpose(), 0) >> 32).unwrap_or(u32::MAX);
             let share = f64::from(drawn) / f64::from(u32::MAX);
-            (chore, now + chore.delay(config) + chore.interval(config).mul_f64(share))
+            now + chore.delay(config) + chore.interval(config).mul_f64(share)
         };
-        let due: BTreeMap<Chore, Time> =
-            Chore::ALL.into_iter().filter(|chore| chore.is_wanted(config)).map(first).collect();
-        let next = due.values().min().copied();
-        Self { due, next }
+        let due = Chore::ALL.map(|chore| chore.is_wanted(config).then(|| first(chore)));
+        Self { due, next: earliest(due) }
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
@@ -132,14 +130,14 @@ impl Process {
         }
         self.sweep(step)?;
         // What is discarded between two ticks has to wait for longer than the next one takes.
-        let chores = self.background.due.values().min().copied();
-        self.background.next = [chores, self.sweep_due()].into_iter().flatten().min();
+        self.background.next = earliest([earliest(self.background.due), self.sweep_due()]);
         Ok(())
     }
 
     /// Whether the time has come; if so, sets the next. A clock that jumped far ahead does not make up for missed turns.
     fn is_due(&mut self, chore: Chore, now: Time) -> bool {
-        let Some(at) = self.background.due.get_mut(&chore).filter(|at| now >= **at) else { return false };
+        let due = &mut self.background.due[chore as usize];
+        let Some(at) = due.as_mut().filter(|at| now >= **at) else { return false };
         *at = now + chore.interval(&self.own.config).max(Duration::from_millis(1));
         true
     }

@@ -34,7 +34,7 @@ impl Process {
                 .map(|asked| FetchPart { asked, found: Found::Refused(ErrorCode::None) })
                 .collect(),
         };
-        self.look(&mut fetch);
+        self.look(fetch.fetcher, fetch.max_bytes, &mut fetch.parts);
         let ticket = self.waiting.hold_fetch(fetch);
         match request.fetcher {
             Fetcher::Replica { .. } => step.effects.later(Task::CountFetch { ticket }),
@@ -105,31 +105,32 @@ impl Process {
     /// Looks again at a held fetch: whether there is reason to answer by now. For a follower this does not count as a
     /// fetch (R65, N16).
     fn look_again(&mut self, ticket: Ticket) -> bool {
-        let Some(mut fetch) = self.waiting.lift_fetch(ticket) else { return false };
-        let satisfied = self.look(&mut fetch);
-        self.waiting.put_back_fetch(ticket, fetch);
-        satisfied
+        let Some(fetch) = self.waiting.fetch_mut(ticket) else { return false };
+        // Only its parts are lent: the rest stays where it is held.
+        let mut parts = std::mem::take(&mut fetch.parts);
+        let (fetcher, max_bytes) = (fetch.fetcher, fetch.max_bytes);
+        self.look(fetcher, max_bytes, &mut parts);
+        let Some(fetch) = self.waiting.fetch_mut(ticket) else { return false };
+        fetch.parts = parts;
+        fetch.is_satisfied()
     }
 
-    /// Finds what each part may read, within the limits of the whole. Whether there is reason to answer.
-    fn look(&self, fetch: &mut WaitingFetch) -> bool {
-        let mut left = fetch.max_bytes;
+    /// Finds what each part of a fetch may read, within the limits of the whole.
+    fn look(&self, fetcher: Fetcher, max_bytes: usize, parts: &mut [FetchPart]) {
+        let mut left = max_bytes;
         let mut nothing_yet = true;
-        for part in &mut fetch.parts {
-            part.found = self.look_at(fetch.fetcher, &part.asked, left, nothing_yet);
+        for part in parts {
+            part.found = self.look_at(fetcher, &part.asked, left, nothing_yet);
             let size = part.found.size();
             left = left.saturating_sub(size);
             nothing_yet &= size == 0;
         }
-        fetch.is_satisfied()
     }
 
     fn look_at(&self, fetcher: Fetcher, asked: &FetchPartition, left: usize, nothing_yet: bool) -> Found {
-        if let Err(error) = self.hosted(asked.partition) {
-            return Found::Refused(error);
-        }
-        let Some(replica) = self.replicas.get(&asked.partition) else {
-            return Found::Refused(ErrorCode::NotLeaderOrFollower);
+        let replica = match self.hosted(asked.partition) {
+            Ok(replica) => replica,
+            Err(error) => return Found::Refused(error),
         };
         if let Err(error) = self.may_fetch(replica, fetcher, asked) {
             return Found::Refused(error);

@@ -55,7 +55,7 @@ use crate::event::Event;
 use crate::log::LogFolder;
 use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop, Task, Ticket};
 use crate::metadata::Image;
-use crate::names::{BrokerId, ControllerId, Partition, Time};
+use crate::names::{BrokerId, ControllerId, Partition, Time, earliest};
 use crate::protocol::Protocol;
 use crate::replica::{Replica, Standing, View};
 use crate::wire::{Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response};
@@ -189,7 +189,7 @@ impl Process {
     fn take(&mut self, input: Input, step: &mut Step<'_>) -> Result<(), Stop> {
         match input {
             Input::Start(_) | Input::Submit(_) => {}
-            Input::Receive(envelope) => self.receive(envelope, step)?,
+            Input::Receive(envelope) => self.receive(*envelope, step)?,
             Input::Severed(severed) => self.severed(severed, step),
             Input::Later(task) => self.carry_out(task, step)?,
             Input::Tick => self.tick(step)?,
@@ -371,21 +371,15 @@ impl Process {
     fn deadline(&self) -> Option<Time> {
         let coordination = match &self.zookeeper {
             Some(zookeeper) => zookeeper.deadline(),
-            None => {
-                let all = [self.lifecycle.deadline(), self.observer.deadline(), self.proposals.deadline()];
-                all.into_iter().flatten().min()
-            }
+            None => earliest([self.lifecycle.deadline(), self.observer.deadline(), self.proposals.deadline()]),
         };
-        [
+        earliest([
             self.waiting.deadline(),
             coordination,
             self.fetchers.deadline(),
             self.background.deadline(),
             self.strays.deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ])
     }
 
     /// Answers a request. The one that waited behind it on the same connection is served at the end of the step.
@@ -400,10 +394,10 @@ impl Process {
         step.effects.close(Severed { peer: reply.peer, channel: reply.channel, connection: reply.connection });
     }
 
-    /// Whether this broker may answer for the partition at all (R21).
-    fn hosted(&self, partition: Partition) -> Result<(), ErrorCode> {
-        if self.replicas.contains_key(&partition) {
-            Ok(())
+    /// The replica of a partition, if this broker may answer for it at all (R21).
+    fn hosted(&self, partition: Partition) -> Result<&Replica, ErrorCode> {
+        if let Some(replica) = self.replicas.get(&partition) {
+            Ok(replica)
         } else if self.image.partitions.contains_key(&partition) {
             Err(ErrorCode::NotLeaderOrFollower)
         } else if self.image.topics.contains_key(&partition.topic) {

@@ -69,8 +69,8 @@ impl Observer {
 
     /// Takes in what came, in order and without a gap: behind a batch that cannot be read, or that does not go on where the
     /// one before ended, nothing is taken. `false` if there was one.
-    fn take_in(&mut self, records: &Slices) -> bool {
-        for batch in records.batches() {
+    fn take_in(&mut self, records: Slices) -> bool {
+        for batch in records.into_batches() {
             let Ok(batch) = batch else { return false };
             if !batch.is_valid() || batch.base_offset().bound() > self.fetched {
                 return false;
@@ -203,7 +203,7 @@ impl Process {
             self.observe(step);
             return Ok(());
         }
-        let sound = self.observer.take_in(&answer.records);
+        let sound = self.observer.take_in(answer.records);
         self.observer.commit(answer.high_watermark);
         self.hand_on(step);
         if sound {

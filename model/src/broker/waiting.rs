@@ -175,16 +175,6 @@ impl Waiting {
         self.produces.get_mut(&ticket)
     }
 
-    /// Lends a held fetch to somebody who will put it back in the same step.
-    pub(super) fn lift_fetch(&mut self, ticket: Ticket) -> Option<WaitingFetch> {
-        self.fetches.remove(&ticket)
-    }
-
-    /// Puts a lent fetch back.
-    pub(super) fn put_back_fetch(&mut self, ticket: Ticket, fetch: WaitingFetch) {
-        self.fetches.insert(ticket, fetch);
-    }
-
     /// A held fetch.
     pub(super) fn fetch_mut(&mut self, ticket: Ticket) -> Option<&mut WaitingFetch> {
         self.fetches.get_mut(&ticket)
@@ -205,15 +195,14 @@ impl Waiting {
     /// Takes a fetch out for good.
     pub(super) fn take_fetch(&mut self, ticket: Ticket) -> Option<WaitingFetch> {
         let fetch = self.fetches.remove(&ticket)?;
-        self.unpark(ticket, fetch.deadline, &fetch.parts);
+        unpark(&mut self.deadlines, &mut self.watchers, ticket, &fetch);
         Some(fetch)
     }
 
     /// Takes a fetch out of the register and disarms its timer, but keeps holding it: its answer is on the way.
     pub(super) fn unpark_fetch(&mut self, ticket: Ticket) {
-        if let Some(fetch) = self.fetches.remove(&ticket) {
-            self.unpark(ticket, fetch.deadline, &fetch.parts);
-            self.fetches.insert(ticket, fetch);
+        if let Some(fetch) = self.fetches.get(&ticket) {
+            unpark(&mut self.deadlines, &mut self.watchers, ticket, fetch);
         }
     }
 
@@ -301,17 +290,23 @@ impl Waiting {
         self.produces.contains_key(&ticket)
     }
 
-    fn unpark(&mut self, ticket: Ticket, deadline: Time, parts: &[FetchPart]) {
-        self.deadlines.remove(&(deadline, ticket));
-        for part in parts {
-            if let Some(watchers) = self.watchers.get_mut(&part.asked.partition) {
-                watchers.fetches.retain(|&watcher| watcher != ticket);
-            }
-        }
-    }
-
     fn next_ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
+    }
+}
+
+/// Takes a fetch out of the register and disarms its timer.
+fn unpark(
+    deadlines: &mut BTreeSet<(Time, Ticket)>,
+    watchers: &mut BTreeMap<Partition, Watchers>,
+    ticket: Ticket,
+    fetch: &WaitingFetch,
+) {
+    deadlines.remove(&(fetch.deadline, ticket));
+    for part in &fetch.parts {
+        if let Some(watchers) = watchers.get_mut(&part.asked.partition) {
+            watchers.fetches.retain(|&watcher| watcher != ticket);
+        }
     }
 }

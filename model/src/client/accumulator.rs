@@ -9,13 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::backoff::Backoff;
-use super::earliest;
 use crate::config::ProducerConfig;
 use crate::event::Value;
 use crate::log::batch::HEADER_SIZE;
 use crate::log::{Batch, BatchBuilder};
 use crate::machine::Chance;
-use crate::names::{LeaderEpoch, Partition, Time};
+use crate::names::{LeaderEpoch, Partition, Time, earliest};
 
 /// All that waits to be sent, and the memory it takes.
 #[derive(Clone, Debug)]
@@ -259,7 +258,7 @@ impl Accumulator {
     pub(super) fn next_expiry(&self) -> Option<Time> {
         let created = |queue: &Queue| {
             let closed = queue.closed.iter().map(|batch| batch.created).min();
-            earliest(closed, queue.open.as_ref().map(|open| open.created))
+            earliest([closed, queue.open.as_ref().map(|open| open.created)])
         };
         self.queues.values().filter_map(created).min().map(|created| created + self.delivery_timeout)
     }

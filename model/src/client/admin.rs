@@ -10,11 +10,10 @@ use super::asking::{Ask, Question, Told};
 use super::backoff::Backoff;
 use super::changing::Change;
 use super::connection::{Connections, Disconnected};
-use super::earliest;
 use crate::disk::Disk;
 use crate::event::Event;
 use crate::machine::{Chance, Command, Effects, Input, Machine, Stop};
-use crate::names::{BrokerId, ClientId, Node, Partition, Time, TopicId};
+use crate::names::{BrokerId, ClientId, Node, Partition, Time, TopicId, earliest};
 use crate::wire::{
     Body, CreateTopicsRequest, CreateTopicsResponse, Envelope, ErrorCode, MetadataRequest, MetadataResponse,
     MetadataTopic, NewTopic, Request, Response,
@@ -256,7 +255,7 @@ impl Admin {
         for (&id, call) in &mut self.calls {
             let Turn::NotBefore(at) = call.turn else { continue };
             if at > now {
-                self.wake = earliest(self.wake, Some(at));
+                self.wake = earliest([self.wake, Some(at)]);
                 continue;
             }
             let any_broker = || {
@@ -323,7 +322,7 @@ impl Machine for Admin {
 
     fn deadline(&self) -> Option<Time> {
         let until = self.calls.values().map(|call| call.until).min();
-        earliest(earliest(self.wake, until), self.connections.deadline())
+        earliest([self.wake, until, self.connections.deadline()])
     }
 }
 

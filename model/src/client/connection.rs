@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::earliest;
 use crate::machine::{Chance, Effects, Severed};
-use crate::names::{BrokerId, ClientId, Node, Time};
+use crate::names::{BrokerId, ClientId, Node, Time, earliest};
 use crate::wire::{Channel, ConnectionId, Envelope, Request};
 
 /// `reconnect.backoff.max.ms`, which is not configurable here.
@@ -169,7 +168,7 @@ impl<A> Connections<A> {
 
     /// When the next request is overdue or the next connection may be opened again.
     pub(super) fn deadline(&self) -> Option<Time> {
-        self.peers.values().fold(None, |soonest, peer| earliest(soonest, earliest(peer.overdue(), peer.closed_until)))
+        self.peers.values().fold(None, |soonest, peer| earliest([soonest, peer.overdue(), peer.closed_until]))
     }
 }
 

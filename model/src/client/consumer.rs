@@ -6,7 +6,6 @@
 use super::assignment::Assignment;
 use super::backoff::Backoff;
 use super::connection::{Connections, Disconnected};
-use super::earliest;
 use super::fetched::Rules;
 use super::position::{Position, State, Turn, Validated};
 use super::routing::{Leader, Routing};
@@ -14,7 +13,7 @@ use crate::config::ConsumerConfig;
 use crate::disk::Disk;
 use crate::event::{Event, SeekReason};
 use crate::machine::{Command, Effects, Input, Machine, Stop};
-use crate::names::{BrokerId, ClientId, EndOffset, Node, Offset, Partition, Time};
+use crate::names::{BrokerId, ClientId, EndOffset, Node, Offset, Partition, Time, earliest};
 use crate::protocol::Protocol;
 use crate::wire::{
     Body, Envelope, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, Fetcher, ListOffsetsPartition,
@@ -345,7 +344,7 @@ impl Consumer {
         for (partition, state) in self.assignment.states() {
             let Some(Turn::NotBefore(at)) = turn(state) else { continue };
             if at > now {
-                self.wake = earliest(self.wake, Some(at));
+                self.wake = earliest([self.wake, Some(at)]);
                 continue;
             }
             let Some(leader) = self.routing.leader(partition) else { continue };
@@ -380,7 +379,7 @@ impl Machine for Consumer {
                 self.retry.start(chance);
             }
             Input::Submit(command) => self.submit(command, effects),
-            Input::Receive(answer) => self.receive(now, answer, effects),
+            Input::Receive(answer) => self.receive(now, *answer, effects),
             Input::Severed(severed) => {
                 if let Some(disconnected) = self.connections.severed(now, &severed) {
                     self.disconnected(now, disconnected);
@@ -400,7 +399,7 @@ impl Machine for Consumer {
     }
 
     fn deadline(&self) -> Option<Time> {
-        earliest(self.wake, earliest(self.connections.deadline(), self.routing.deadline()))
+        earliest([self.wake, self.connections.deadline(), self.routing.deadline()])
     }
 }
 

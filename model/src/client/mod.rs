@@ -26,13 +26,3 @@ pub use admin::Admin;
 pub use consumer::Consumer;
 pub use partitioner::{murmur2, partition_for_key};
 pub use producer::Producer;
-
-use crate::names::Time;
-
-/// The earlier of two moments, where there is any.
-fn earliest(one: Option<Time>, other: Option<Time>) -> Option<Time> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}

@@ -9,13 +9,13 @@ use bytes::Bytes;
 
 use super::accumulator::{Append, NewRecord, size_alone};
 use super::partitioner::{Sticky, murmur2, partition_for_key};
+use super::routing::Topic;
 use super::sender::Sender;
-use super::{earliest, routing::Topic};
 use crate::config::ProducerConfig;
 use crate::disk::Disk;
 use crate::event::{Event, Value};
 use crate::machine::{Chance, Command, Effects, Input, Machine, Stop};
-use crate::names::{BrokerId, ClientId, Partition, Time, TopicId};
+use crate::names::{BrokerId, ClientId, Partition, Time, TopicId, earliest};
 use crate::protocol::Protocol;
 use crate::wire::ErrorCode;
 
@@ -179,7 +179,7 @@ impl Machine for Producer {
             }
             Input::Submit(Command::Send { topic, key, value }) => self.send(now, topic, key, value, effects),
             Input::Submit(Command::Flush) => self.flush(),
-            Input::Receive(answer) => self.sender.receive(now, answer, effects),
+            Input::Receive(answer) => self.sender.receive(now, *answer, effects),
             Input::Severed(severed) => self.sender.severed(now, &severed, effects),
             Input::Terminate => self.closing = true,
             // Not for a producer, or only a reason to look at the time.
@@ -204,7 +204,7 @@ impl Machine for Producer {
     }
 
     fn deadline(&self) -> Option<Time> {
-        earliest(self.sender.deadline(), self.blocked.front().map(|call| call.until))
+        earliest([self.sender.deadline(), self.blocked.front().map(|call| call.until)])
     }
 }
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::earliest;
 use crate::machine::Chance;
-use crate::names::{BrokerId, LeaderEpoch, Partition, Time, TopicId};
+use crate::names::{BrokerId, LeaderEpoch, Partition, Time, TopicId, earliest};
 use crate::wire::{ErrorCode, MetadataPartition, MetadataRequest, MetadataResponse};
 
 /// What a client knows of the cluster.
@@ -242,7 +241,7 @@ impl Routing {
         }
         let aged = self.updated.map(|updated| updated + self.max_age);
         let wanted = if self.needed { Some(Time(0)) } else { None };
-        earliest(aged, wanted).map(|at| at.max(self.not_before))
+        earliest([aged, wanted]).map(|at| at.max(self.not_before))
     }
 }
 

@@ -6,12 +6,11 @@
 use super::accumulator::{Accumulator, ClosedBatch, Turn};
 use super::backoff::Backoff;
 use super::connection::{Connections, Disconnected};
-use super::earliest;
 use super::routing::{Leader, Routing};
 use crate::config::{Acks, ProducerConfig};
 use crate::event::Event;
 use crate::machine::{Chance, Effects, Severed};
-use crate::names::{BrokerId, ClientId, Node, Offset, Partition, Time};
+use crate::names::{BrokerId, ClientId, Node, Offset, Partition, Time, earliest};
 use crate::protocol::Protocol;
 use crate::wire::{Body, Envelope, ErrorCode, ProducePartition, ProduceRequest, ProduceResponse, Request, Response};
 
@@ -139,8 +138,8 @@ impl Sender {
             Asked::Produce(sent) => sent.iter().filter_map(|sent| Some(sent.batch.as_ref()?.created + timeout)).min(),
         };
         let sent = self.connections.all().filter_map(expiry).min();
-        let waiting = earliest(self.wake, self.accumulator.next_expiry());
-        earliest(earliest(waiting, sent), earliest(self.connections.deadline(), self.routing.deadline()))
+        let waiting = self.accumulator.next_expiry();
+        earliest([self.wake, waiting, sent, self.connections.deadline(), self.routing.deadline()])
     }
 
     /// Finds the partitions whose first batch may leave and whose leader takes a request (P4). Says whether there is any.
@@ -162,7 +161,7 @@ impl Sender {
                     Some(_) => {}
                     None => leaderless = true,
                 },
-                Turn::At(at) => self.wake = earliest(self.wake, Some(at)),
+                Turn::At(at) => self.wake = earliest([self.wake, Some(at)]),
                 Turn::Unknown => {}
             }
         }

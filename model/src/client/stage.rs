@@ -50,7 +50,7 @@ impl<M: Machine> Stage<M> {
         self.machine.step(self.now, input, &mut NoDisk, &mut effects).expect("a client has no disk to fail");
         for effect in effects.drain() {
             match effect {
-                Effect::Send(envelope) => self.requests.push(envelope),
+                Effect::Send(envelope) => self.requests.push(*envelope),
                 Effect::Close(severed) => self.closed.push(severed),
                 Effect::Note(event) => self.notes.push(event),
                 Effect::Exit => self.exited = true,
@@ -96,7 +96,7 @@ impl<M: Machine> Stage<M> {
 
     pub(super) fn answer(&mut self, request: &Envelope, response: Response) {
         let reply_to = crate::wire::ReplyTo { connection: ConnectionId(7), ..request.reply_to() };
-        self.step(Input::Receive(Envelope::response(&reply_to, request.to, response)));
+        self.step(Input::Receive(Box::new(Envelope::response(&reply_to, request.to, response))));
     }
 
     pub(super) fn sever(&mut self, peer: impl Into<Node>) {

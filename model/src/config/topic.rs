@@ -44,6 +44,8 @@ macro_rules! topic_config {
 
         impl TopicConfig {
             /// What holds for the topic on a broker with these defaults.
+            // Inlined: who wants one property, as with every record, is to pay for one.
+            #[inline]
             #[must_use]
             pub fn effective(&self, broker: &BrokerConfig) -> EffectiveTopicConfig {
                 EffectiveTopicConfig { $($field: self.$field.unwrap_or_else(|| of(broker, $broker_default)),)+ }

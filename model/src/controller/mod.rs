@@ -21,7 +21,7 @@ use crate::disk::{Disk, DiskError};
 use crate::event::Event;
 use crate::machine::{Chance, Effects, Input, Machine, Severed, Stop};
 use crate::metadata::{Image, MetadataRecord};
-use crate::names::{EndOffset, LeaderEpoch, SnapshotId, Time};
+use crate::names::{EndOffset, LeaderEpoch, SnapshotId, Time, earliest};
 use crate::protocol::Protocol;
 use crate::quorum::{Hands, Quorum};
 use crate::wire::{Body, Envelope, ErrorCode, ReplyTo, Request, Response, Voter};
@@ -90,7 +90,7 @@ impl Machine for Controller {
             (process, Input::Start(chance)) => {
                 *process = Some(Box::new(Process::start(setup, chance, &mut hands)?));
             }
-            (Some(process), Input::Receive(envelope)) => process.receive(setup, envelope, &mut hands)?,
+            (Some(process), Input::Receive(envelope)) => process.receive(setup, *envelope, &mut hands)?,
             (Some(process), Input::Severed(severed)) => process.severed(setup, severed, &mut hands)?,
             (Some(process), Input::Tick) => process.tick(setup, &mut hands)?,
             (process, Input::Terminate) => {
@@ -108,7 +108,7 @@ impl Machine for Controller {
         let process = self.process.as_ref()?;
         let reign = process.reign.as_ref().and_then(Reign::deadline);
         // The end of time is never: an interval so long that no clock shows it.
-        process.quorum.deadline().into_iter().chain(reign).min().filter(|&time| time < Time(u64::MAX))
+        earliest([process.quorum.deadline(), reign]).filter(|&time| time < Time(u64::MAX))
     }
 }
 

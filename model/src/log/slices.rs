@@ -38,7 +38,7 @@ impl Slices {
     }
 
     /// The same of what nobody else needs: every piece is gone through once.
-    pub(super) fn into_batches(self) -> Batches {
+    pub(crate) fn into_batches(self) -> Batches {
         Batches::of(self.0)
     }
 

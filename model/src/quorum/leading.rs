@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::log::{Batch, Slices};
 use crate::machine::Stop;
 use crate::metadata::MetadataRecord;
-use crate::names::{ControllerId, EndOffset, LeaderEpoch, Offset, Time};
+use crate::names::{ControllerId, EndOffset, LeaderEpoch, Offset, Time, earliest};
 use crate::wire::{
     Envelope, ErrorCode, FetchMetadataRequest, FetchMetadataResponse, FetchSnapshotRequest, FetchSnapshotResponse,
     LogReader, ReplyTo, Response, Voter,
@@ -95,7 +95,7 @@ impl Leader {
         let expires = self.waiting.iter().map(|waiting| waiting.until).min();
         let announces = (!self.unaware.is_empty()).then_some(self.announce_at);
         let checks = (!alone).then_some(self.check_quorum_at);
-        [expires, announces, checks, self.drain_at].into_iter().flatten().min()
+        earliest([expires, announces, checks, self.drain_at])
     }
 
     /// Who is to stand next: whoever has most (C16).
@@ -210,10 +210,9 @@ impl Quorum {
     fn raise_high_watermark(&mut self, hands: &mut Hands<'_>) {
         let own = self.store.end();
         let Role::Leader(leader) = &mut self.role else { return };
-        let others = leader.voters.values().map(|progress| progress.end);
-        let mut ends: Vec<EndOffset> = others.chain([own]).collect();
-        ends.sort_unstable_by(|one, other| other.cmp(one));
-        let Some(&reached) = ends.get(self.voters.len() / 2) else { return };
+        let ends = || leader.voters.values().map(|progress| progress.end).chain([own]);
+        let of_majority = |&end: &EndOffset| ends().filter(|&other| other >= end).count() > self.voters.len() / 2;
+        let Some(reached) = ends().filter(of_majority).max() else { return };
         let counts = !self.protocol.commitment.needs_own_epoch() || reached > leader.epoch_start;
         if counts && leader.high_watermark.is_none_or(|known| reached > known) {
             leader.high_watermark = Some(reached);

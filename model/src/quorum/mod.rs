@@ -28,7 +28,7 @@ use crate::config::ControllerConfig;
 use crate::disk::{Disk, DiskError};
 use crate::event::Event;
 use crate::machine::{Chance, Effects, Severed, Stop};
-use crate::names::{ControllerId, EndOffset, LeaderEpoch, Node, Offset, SnapshotId, Time};
+use crate::names::{ControllerId, EndOffset, LeaderEpoch, Node, Offset, SnapshotId, Time, earliest, nanos};
 use crate::protocol;
 use crate::wire::{
     BeginQuorumEpochRequest, Body, Channel, ConnectionId, EndQuorumEpochRequest, Envelope, ErrorCode, Request,
@@ -226,11 +226,10 @@ impl Quorum {
             Role::Resigned(resigned) => Some(resigned.election_at),
             Role::Follower(follower) => Some(follower.fetch_until),
         };
-        let peers = self.peers.values().filter_map(|peer| {
+        self.peers.values().fold(own, |first, peer| {
             let outstanding = peer.outstanding.map(|outstanding| outstanding.deadline);
-            outstanding.or(peer.not_before)
-        });
-        own.into_iter().chain(peers).min()
+            earliest([first, outstanding.or(peer.not_before)])
+        })
     }
 
     /// The process is told to stop: whoever follows it need not find out for itself (C16).
@@ -294,8 +293,7 @@ impl Quorum {
     /// Whatever the disk says.
     pub(crate) fn write_snapshot(&mut self, id: SnapshotId, content: Bytes, hands: &mut Hands<'_>) -> Result<(), Stop> {
         self.store.write_snapshot(hands.disk, id, content, hands.now)?;
-        let age = u64::try_from(self.config.metadata_max_retention.as_nanos()).unwrap_or(u64::MAX);
-        let oldest = Time(hands.now.0.saturating_sub(age));
+        let oldest = hands.now - self.config.metadata_max_retention;
         self.store.retain(hands.disk, hands.now, self.config.metadata_max_retention_bytes, oldest)?;
         let log_start = self.store.start();
         hands.effects.note(Event::MetadataSnapshot { id, fetched: false, log_start });
@@ -538,7 +536,6 @@ impl Quorum {
     /// Less than `most`.
     fn draw(&mut self, purpose: &str, most: Duration) -> Duration {
         self.draws += 1;
-        let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX).max(1);
-        Duration::from_nanos(self.chance.draw(purpose, self.draws) % nanos)
+        Duration::from_nanos(self.chance.draw(purpose, self.draws) % nanos(most).max(1))
     }
 }

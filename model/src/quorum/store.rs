@@ -228,7 +228,7 @@ impl Store {
         let mut values = Vec::new();
         let mut next = from.next();
         while let Ok(Some(span)) = self.log.locate(next, upto, READ_BYTES, true) {
-            for batch in self.log.read(disk, &span)?.batches() {
+            for batch in self.log.read(disk, &span)?.into_batches() {
                 for record in batch.map_err(|_| unreadable())?.records() {
                     let record = record.map_err(|_| unreadable())?;
                     // A batch that begins before is whole all the same.

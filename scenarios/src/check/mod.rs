@@ -6,6 +6,7 @@
 
 pub(crate) mod acknowledgement;
 mod assignments;
+mod batches;
 pub(crate) mod cleaned;
 pub(crate) mod compaction;
 pub(crate) mod delete_records;

@@ -3,12 +3,13 @@
 //! Raft's own invariants, as KIP-595 and KIP-631 take them over. Follows every controller's log through the facts; what the
 //! records mean is for other checks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use model::event::QuorumRole;
 use model::log::BatchId;
-use model::names::{ControllerId, EndOffset, LeaderEpoch, Offset};
+use model::names::{ControllerId, EndOffset, LeaderEpoch};
 
+use super::batches::Batches;
 use super::replicas::Replicas;
 use super::verdicts::Verdicts;
 use crate::guarantee::Guarantee;
@@ -20,9 +21,9 @@ pub(crate) struct Quorum {
     /// Who leads, by epoch.
     leaders: BTreeMap<LeaderEpoch, ControllerId>,
     /// What an epoch has at an offset, wherever it lies.
-    written: BTreeMap<(LeaderEpoch, Offset), BatchId>,
+    written: BTreeMap<LeaderEpoch, Batches>,
     /// What is committed.
-    committed: BTreeMap<Offset, BatchId>,
+    committed: Batches,
     /// Everything below is committed.
     committed_end: EndOffset,
 }
@@ -31,7 +32,7 @@ pub(crate) struct Quorum {
 #[derive(Clone, Debug, Default)]
 struct Log {
     start: EndOffset,
-    batches: BTreeMap<Offset, BatchId>,
+    batches: Batches,
     end: EndOffset,
     synced: EndOffset,
     /// In this life.
@@ -94,16 +95,16 @@ impl Quorum {
         let now = Log {
             start,
             end,
-            batches: batches.iter().map(|batch| (batch.base, *batch)).collect(),
+            batches: Batches::of(batches),
             synced: end,
             high_watermark: EndOffset::ZERO,
             doubtful: false,
             role: Some((epoch, QuorumRole::Unattached)),
         };
         let before = std::mem::replace(before, now);
-        let lost = before.batches.values().find(|batch| {
+        let lost = before.batches.all().iter().find(|batch| {
             let (base, end) = (batch.base.bound(), batch.end());
-            base >= start && end <= before.synced && self.logs[&id].batches.get(&batch.base) != Some(batch)
+            base >= start && end <= before.synced && self.logs[&id].batches.at(batch.base) != Some(batch)
         });
         verdicts.demand(Guarantee::MetadataLog, doubtful || lost.is_none(), "synced-metadata-lost", || {
             format!("{id} opens its metadata log without {lost:?}, which it had synced")
@@ -128,9 +129,9 @@ impl Quorum {
                 format!("{id} appends as leader of epoch {epoch}, which {leader:?} leads")
             });
         }
-        log.batches.insert(batch.base, batch);
+        log.batches.put(batch);
         log.end = batch.end();
-        let known = *self.written.entry((batch.epoch, batch.base)).or_insert(batch);
+        let known = self.written.entry(batch.epoch).or_default().first(batch);
         verdicts.demand(Guarantee::MetadataLog, known == batch, "metadata-differs-within-epoch", || {
             format!("{id} has another batch of epoch {} at {} than {known:?}", batch.epoch, batch.base)
         });
@@ -144,13 +145,10 @@ impl Quorum {
     /// A controller cut what its leader does not have: never what is committed (C22).
     pub(crate) fn cut(&mut self, id: ControllerId, end: EndOffset, verdicts: &mut Verdicts) {
         let log = self.logs.entry(id).or_default();
-        let mut gone = Vec::new();
-        while let Some(last) = log.batches.last_entry().filter(|last| last.get().end() > end) {
-            gone.push(last.remove());
-        }
+        let gone = log.batches.cut(end);
         log.end = end;
         log.synced = log.synced.min(end);
-        let committed = gone.iter().find(|batch| self.committed.get(&batch.base) == Some(batch));
+        let committed = gone.iter().rev().find(|batch| self.committed.at(batch.base) == Some(batch));
         verdicts.demand(Guarantee::MetadataLog, committed.is_none(), "committed-metadata-cut", || {
             format!("{id} cuts its metadata log at {end}, and with it {committed:?}, which is committed")
         });
@@ -169,11 +167,11 @@ impl Quorum {
         });
         let log = self.logs.entry(id).or_default();
         if fetched {
-            log.batches.clear();
+            log.batches = Batches::default();
             (log.end, log.synced) = (log_start, log_start);
         }
         log.start = log_start;
-        log.batches.retain(|_, batch| batch.base.bound() >= log_start);
+        log.batches.begin_at(log_start);
     }
 
     /// A controller has another role: one leads an epoch, and it has everything that is committed (C3, C18).
@@ -189,8 +187,9 @@ impl Quorum {
         let log = self.logs.entry(id).or_default();
         let missing = self
             .committed
-            .values()
-            .find(|batch| batch.base.bound() >= log.start && log.batches.get(&batch.base) != Some(batch));
+            .all()
+            .iter()
+            .find(|batch| batch.base.bound() >= log.start && log.batches.at(batch.base) != Some(batch));
         verdicts.demand(
             Guarantee::MetadataLog,
             missing.is_none(),
@@ -224,9 +223,9 @@ impl Quorum {
             });
         }
         // From the end, for the log may be long and what is new is short.
-        let own = self.logs[&id].batches.values().rev().skip_while(|batch| batch.end() > at);
+        let own = self.logs[&id].batches.all().iter().rev().skip_while(|batch| batch.end() > at);
         for &batch in own.take_while(|batch| batch.end() > before) {
-            let known = *self.committed.entry(batch.base).or_insert(batch);
+            let known = self.committed.first(batch);
             verdicts.demand(Guarantee::MetadataLog, known == batch, "metadata-differs-below-high-watermark", || {
                 format!("{id} has committed {batch:?}, where {known:?} is")
             });
@@ -241,14 +240,15 @@ impl Quorum {
         (epoch, at): (LeaderEpoch, EndOffset),
         verdicts: &mut Verdicts,
     ) {
-        let own = self.logs[&id].batches.values().rfind(|batch| batch.end() <= at).map(|batch| batch.epoch);
+        let own = self.logs[&id].batches.all().iter().rfind(|batch| batch.end() <= at).map(|batch| batch.epoch);
         verdicts.demand(Guarantee::MetadataLog, own == Some(epoch), "older-epoch-committed-by-counting", || {
             format!("{id} leads in epoch {epoch}, and commits {at}, whose last batch is of epoch {own:?}")
         });
-        let voters: BTreeSet<ControllerId> = shared.voters().collect();
-        let have = self.logs.iter().filter(|(voter, log)| voters.contains(voter) && log.synced >= at).count();
-        verdicts.demand(Guarantee::MetadataLog, 2 * have > voters.len(), "committed-without-majority", || {
-            format!("{id} commits {at}, which {have} of {} controllers have synced", voters.len())
+        let voters = shared.voters().count();
+        let has = |voter: &ControllerId| self.logs.get(voter).is_some_and(|log| log.synced >= at);
+        let have = shared.voters().filter(has).count();
+        verdicts.demand(Guarantee::MetadataLog, 2 * have > voters, "committed-without-majority", || {
+            format!("{id} commits {at}, which {have} of {voters} controllers have synced")
         });
     }
 }

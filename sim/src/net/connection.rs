@@ -22,7 +22,7 @@ pub(crate) enum Packet {
     SynAck,
     /// The server's kernel runs, but nobody listens.
     Refusal,
-    /// A message: in a box, for most of what is moved about in the queue is one.
+    /// A message.
     Data(Box<Envelope>),
     /// The other end is no more.
     Reset,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use model::names::nanos;
 use rand::Rng;
 
 use super::Weather;
@@ -58,17 +59,24 @@ impl Weather {
     /// The latency of one message.
     fn latency(&self, mut draw: Draw) -> Duration {
         if self.gust_one_in > 0 && draw.gen_ratio(1, self.gust_one_in) {
-            return self.most + up_to(draw, self.gust.saturating_sub(self.most));
+            return between(draw, self.most, self.gust);
         }
-        self.least + up_to(draw, self.most.saturating_sub(self.least))
+        between(draw, self.least, self.most)
     }
+}
+
+/// `least`, if `most` is no more.
+fn between(mut draw: Draw, least: Duration, most: Duration) -> Duration {
+    // In whole nanoseconds: it is drawn for every message, and durations are dear to add.
+    let (least, most) = (nanos(least), nanos(most));
+    Duration::from_nanos(if least < most { draw.gen_range(least..=most) } else { least })
 }
 
 fn up_to(mut draw: Draw, most: Duration) -> Duration {
     if most.is_zero() {
         return most;
     }
-    Duration::from_nanos(draw.gen_range(0..=u64::try_from(most.as_nanos()).unwrap_or(u64::MAX)))
+    Duration::from_nanos(draw.gen_range(0..=nanos(most)))
 }
 
 /// One direction of all connections between two nodes on one channel, over the whole run: what numbers its messages.

@@ -150,12 +150,12 @@ impl Network {
     }
 
     /// A process hands over a message for another.
-    pub(crate) fn send(&mut self, from: usize, to: usize, mut envelope: Envelope, out: &mut Outlet<'_>) {
+    pub(crate) fn send(&mut self, from: usize, to: usize, mut envelope: Box<Envelope>, out: &mut Outlet<'_>) {
         if matches!(envelope.body, Body::Response(_)) {
             let id = envelope.connection;
             let known = self.find(id).is_some_and(|known| known.server == from && known.end(Side::Server) == End::Open);
             if known {
-                self.transmit(id, Side::Client, Packet::Data(Box::new(envelope)), out);
+                self.transmit(id, Side::Client, Packet::Data(envelope), out);
             }
             return;
         }
@@ -163,8 +163,8 @@ impl Network {
         envelope.connection = id;
         let Some(connection) = self.find_mut(id) else { return };
         match connection.end(Side::Client) {
-            End::Opening => connection.backlog.push(envelope),
-            End::Open => self.transmit(id, Side::Server, Packet::Data(Box::new(envelope)), out),
+            End::Opening => connection.backlog.push(*envelope),
+            End::Open => self.transmit(id, Side::Server, Packet::Data(envelope), out),
             // The process does not know yet that this connection is no more: the message goes nowhere.
             End::Broken | End::Closed | End::Forgotten => {}
         }
@@ -379,7 +379,7 @@ impl Network {
                 if to == Side::Server {
                     self.find_mut(id).expect("found above").heard = true;
                 }
-                out.deliveries.push((host, Input::Receive(*envelope)));
+                out.deliveries.push((host, Input::Receive(envelope)));
             }
             Packet::Data(_) if end == End::Forgotten => self.disown(id, to, out),
             Packet::Data(_) => {}

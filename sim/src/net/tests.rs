@@ -85,7 +85,7 @@ impl Bench {
     }
 
     fn send(&mut self, from: usize, to: usize, number: u64) {
-        self.act(|network, out| network.send(from, to, request(from, to, number), out));
+        self.act(|network, out| network.send(from, to, Box::new(request(from, to, number)), out));
     }
 
     /// Answers a request over the connection it came in by.
@@ -93,7 +93,7 @@ impl Bench {
         let mut asked = request(to, from, number);
         asked.connection = connection;
         let response = Response::Fetch(FetchResponse { partitions: Vec::new() });
-        let envelope = Envelope::response(&asked.reply_to(), node(from), response);
+        let envelope = Box::new(Envelope::response(&asked.reply_to(), node(from), response));
         self.act(|network, out| network.send(from, to, envelope, out));
     }
 

@@ -65,7 +65,7 @@ impl Lines {
     }
 
     /// A message of this process for another.
-    pub(super) fn send(self: &Arc<Self>, mut envelope: Envelope) {
+    pub(super) fn send(self: &Arc<Self>, mut envelope: Box<Envelope>) {
         let mut table = self.lock();
         let id = match envelope.body {
             Body::Response(_) => envelope.connection,
@@ -78,7 +78,7 @@ impl Lines {
         let Some(line) = table.lines.get_mut(&id).filter(|line| !line.broken) else { return };
         match &line.sender {
             Some(sender) => send(sender, envelope),
-            None => line.backlog.push(envelope),
+            None => line.backlog.push(*envelope),
         }
     }
 
@@ -131,7 +131,7 @@ impl Lines {
             let mut table = self.lock();
             let Some(line) = table.lines.get_mut(&id).filter(|line| !line.broken) else { return };
             for envelope in line.backlog.drain(..) {
-                send(&sender, envelope);
+                send(&sender, Box::new(envelope));
             }
             line.sender = Some(sender);
         }
@@ -156,7 +156,7 @@ impl Lines {
                 let Some(line) = table.lines.get_mut(&id).filter(|line| !line.broken) else { return };
                 line.known = true;
             }
-            self.inbox.push(Input::Receive(*envelope));
+            self.inbox.push(Input::Receive(envelope));
         }
         self.is_over(id);
     }
@@ -193,8 +193,8 @@ impl Table {
     }
 }
 
-fn send(sender: &Sender, envelope: Envelope) {
-    say(sender, Box::new(envelope));
+fn send(sender: &Sender, envelope: Box<Envelope>) {
+    say(sender, envelope);
 }
 
 /// A message leaves at once: madsim's future never waits. If the channel has ended its reader will say so.

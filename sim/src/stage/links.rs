@@ -45,7 +45,7 @@ impl Links {
     }
 
     /// A request goes over the connection that its sender has open, or over a new one.
-    pub(super) fn request(&mut self, mut envelope: Envelope) {
+    pub(super) fn request(&mut self, mut envelope: Box<Envelope>) {
         let name = (envelope.from, envelope.to, envelope.channel);
         let connections = &mut self.connections;
         let id = *self.open.entry(name).or_insert_with(|| {
@@ -57,7 +57,7 @@ impl Links {
     }
 
     /// A response goes over the connection of its request, or nowhere.
-    pub(super) fn response(&mut self, envelope: Envelope) {
+    pub(super) fn response(&mut self, envelope: Box<Envelope>) {
         let name = (envelope.to, envelope.from, envelope.channel);
         if self.open.get(&name) == Some(&envelope.connection) {
             self.push(envelope.from, envelope.to, Input::Receive(envelope));

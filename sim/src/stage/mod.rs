@@ -269,7 +269,7 @@ impl Stage {
         }
     }
 
-    fn send(&mut self, envelope: Envelope) {
+    fn send(&mut self, envelope: Box<Envelope>) {
         if self.wordy {
             self.said.push(format!("{} -> {}  {}", envelope.from, envelope.to, say(&envelope.body)));
         }

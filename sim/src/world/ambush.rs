@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cast::Turn;
-use crate::fact::Fact;
+use crate::fact::{Fact, What};
 use crate::fault::{Fault, Sight};
 
 /// Faults that wait, in the order in which they were armed.
@@ -33,6 +33,10 @@ impl Ambushes {
 
     /// Lets everyone in ambush see a fact. Each strikes once, `after` the sight.
     pub(crate) fn see(&mut self, fact: &Fact, turn: Turn, mut strike: impl FnMut(Duration, Fault)) {
+        // Most facts are of messages, for which nobody lies in wait.
+        if matches!(fact.what, What::Delivered { .. }) {
+            return;
+        }
         self.0.retain_mut(|ambush| {
             if !ambush.on.matches(fact, turn) {
                 return true;

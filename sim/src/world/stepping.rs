@@ -203,7 +203,7 @@ impl<O: Observer> World<O> {
         }
     }
 
-    fn post(&mut self, from: usize, envelope: Envelope) {
+    fn post(&mut self, from: usize, envelope: Box<Envelope>) {
         // What is addressed to nobody goes nowhere.
         if let Some(to) = self.index_of(envelope.to) {
             self.with_network(|network, out| network.send(from, to, envelope, out));

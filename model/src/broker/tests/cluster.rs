@@ -141,7 +141,7 @@ impl Cluster {
         if matches!(envelope.body, Body::Request(_)) {
             envelope.connection = wire(from.0, to.0);
         }
-        self.b(to.0).take(Input::Receive(envelope));
+        self.b(to.0).take(Input::Receive(Box::new(envelope)));
     }
 }
 

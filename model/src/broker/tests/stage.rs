@@ -101,7 +101,7 @@ impl Stage {
         self.broker.step(self.now, input, &mut self.disk, &mut effects)?;
         for effect in effects.drain() {
             match effect {
-                Effect::Send(envelope) => self.sent.push(envelope),
+                Effect::Send(envelope) => self.sent.push(*envelope),
                 Effect::Close(severed) => self.closed.push(severed),
                 Effect::Later(task) => self.tasks.push(task),
                 Effect::Note(event) => self.notes.push(event),
@@ -240,7 +240,7 @@ impl Stage {
             correlation: reply.correlation,
             body: Body::Response(response),
         };
-        self.step(Input::Receive(envelope))
+        self.step(Input::Receive(Box::new(envelope)))
     }
 
     /// The last request that it sent over this channel, if nobody took it.
@@ -274,7 +274,7 @@ impl Stage {
         let to = self.id.into();
         let (connection, correlation) = (ConnectionId(connection), self.asked);
         let body = Body::Request(request);
-        self.step(Input::Receive(Envelope { from, to, channel, connection, correlation, body }))?;
+        self.step(Input::Receive(Box::new(Envelope { from, to, channel, connection, correlation, body })))?;
         Ok(correlation)
     }
 

@@ -21,7 +21,7 @@ use self::registering::Registering;
 use super::step::Step;
 use super::{Own, Process};
 use crate::machine::{Severed, Stop};
-use crate::names::{BrokerEpoch, ControllerEpoch, Node, Partition, Time, TopicId};
+use crate::names::{BrokerEpoch, ControllerEpoch, Node, Partition, Time, TopicId, earliest};
 use crate::wire::{
     AlterPartitionItem, Body, Channel, Envelope, ErrorCode, ReplyTo, Request, Response, Told, WatchEvent,
 };
@@ -92,14 +92,13 @@ impl Coordination {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        let all = [
+        earliest([
             self.session.deadline(),
             self.registering.deadline(),
             self.controller.deadline(),
             self.isrs.deadline(),
             self.leaving.deadline(),
-        ];
-        all.into_iter().flatten().min()
+        ])
     }
 }
 

@@ -75,7 +75,7 @@ impl Bench {
             machine.step(self.now, input, disk, &mut effects).expect("disks are sound");
             for effect in effects.drain() {
                 match effect {
-                    Effect::Send(envelope) => self.wire.push_back(envelope),
+                    Effect::Send(envelope) => self.wire.push_back(*envelope),
                     Effect::Close(Severed { peer, channel, .. }) => {
                         *self.reopened.entry((node, peer, channel)).or_default() += 1;
                     }
@@ -100,7 +100,7 @@ impl Bench {
             }
             match (envelope.to, envelope.body) {
                 (Node::Client(_), Body::Response(response)) => self.answers.push(response),
-                (to, body) => self.step(to, Input::Receive(Envelope { body, ..envelope })),
+                (to, body) => self.step(to, Input::Receive(Box::new(Envelope { body, ..envelope }))),
             }
         }
     }

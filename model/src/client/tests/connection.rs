@@ -22,7 +22,7 @@ fn send(connections: &mut Connections<&'static str>, at: u64, to: Node, asked: &
     let request = Request::Metadata(MetadataRequest { topics: Vec::new() });
     connections.send(millis(at), to, request, asked, &mut effects);
     match effects.drain().next() {
-        Some(Effect::Send(envelope)) => envelope,
+        Some(Effect::Send(envelope)) => *envelope,
         other => panic!("{other:?}"),
     }
 }

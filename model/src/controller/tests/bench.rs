@@ -121,7 +121,7 @@ impl Bench {
         for effect in effects.drain() {
             match effect {
                 Effect::Note(event) => self.note(event),
-                Effect::Send(envelope) => self.sent.push(envelope),
+                Effect::Send(envelope) => self.sent.push(*envelope),
                 Effect::Close(severed) => self.closed.push(severed),
                 Effect::Exit => self.exited = true,
                 Effect::Later(task) => panic!("a controller has no other threads: {task:?}"),
@@ -185,7 +185,7 @@ impl Bench {
         self.correlation += 1;
         let mut envelope = Envelope::request(from, ControllerId(0), Channel::Lifecycle, self.correlation, request);
         envelope.connection = ConnectionId(connection);
-        self.step(Input::Receive(envelope))?;
+        self.step(Input::Receive(Box::new(envelope)))?;
         Ok(self.answer_to(self.correlation))
     }
 

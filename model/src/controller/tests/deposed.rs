@@ -71,7 +71,7 @@ impl Trio {
                     let Body::Response(response) = envelope.body else { panic!("asks a client: {envelope:?}") };
                     assert!(self.answers.insert(envelope.correlation, response).is_none(), "answered twice");
                 }
-                Effect::Send(envelope) => self.wires.push_back(envelope),
+                Effect::Send(envelope) => self.wires.push_back(*envelope),
                 Effect::Note(Event::Committed { offset, record }) => {
                     let known = self.told.entry(offset).or_insert_with(|| record.clone());
                     assert_eq!(*known, record, "two records are committed at {offset}");
@@ -99,7 +99,7 @@ impl Trio {
             if envelope.connection == ConnectionId::UNSET {
                 envelope.connection = ConnectionId(u64::from(from.0) * 100 + u64::from(to.0));
             }
-            self.step(to, Input::Receive(envelope));
+            self.step(to, Input::Receive(Box::new(envelope)));
         }
         self.wires = held;
     }
@@ -142,7 +142,7 @@ impl Trio {
         self.asked += 1;
         let mut envelope = Envelope::request(from, to, Channel::Lifecycle, self.asked, request);
         envelope.connection = ConnectionId(999);
-        self.step(to, Input::Receive(envelope));
+        self.step(to, Input::Receive(Box::new(envelope)));
         self.asked
     }
 

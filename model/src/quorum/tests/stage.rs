@@ -174,7 +174,7 @@ impl Stage {
                     if envelope.connection == ConnectionId::UNSET {
                         envelope.connection = ConnectionId(1 + ends[0] * 10 + ends[1]);
                     }
-                    self.wires.push(envelope);
+                    self.wires.push(*envelope);
                 }
                 Effect::Note(event) => self.seen.note(own, &event),
                 Effect::Close(_) | Effect::Later(_) | Effect::Exit => {}

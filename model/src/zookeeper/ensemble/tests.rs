@@ -48,9 +48,12 @@ impl Bench {
         let mut said = Vec::new();
         for effect in effects.drain() {
             match effect {
-                Effect::Send(Envelope { connection, body: Body::Response(Response::ZooKeeper(response)), .. }) => {
-                    said.push((connection, response))
-                }
+                Effect::Send(envelope) => match *envelope {
+                    Envelope { connection, body: Body::Response(Response::ZooKeeper(response)), .. } => {
+                        said.push((connection, response));
+                    }
+                    other => panic!("{other:?}"),
+                },
                 Effect::Close(severed) => self.closed.push(severed.connection),
                 Effect::Note(Event::Committed { record, .. }) => self.committed.push(record),
                 other => panic!("{other:?}"),
@@ -63,7 +66,7 @@ impl Bench {
         let request = Request::ZooKeeper(request);
         let mut envelope = Envelope::request(BrokerId(1), Node::Ensemble, Channel::ZooKeeper, 1, request);
         envelope.connection = ConnectionId(connection);
-        self.step(Input::Receive(envelope))
+        self.step(Input::Receive(Box::new(envelope)))
     }
 
     fn connect(&mut self, connection: u64, session: Option<SessionId>) -> Option<SessionId> {
