@@ -119,7 +119,8 @@ impl Reign {
 
     /// Everything below is committed: whoever waited for it is answered.
     pub(super) fn committed(&mut self, setup: &Setup, committed: EndOffset, hands: &mut Hands<'_>) {
-        while let Some(held) = self.pending.next(committed) {
+        let told = setup.protocol.quorum.answering.bound(committed, self.image.end);
+        while let Some(held) = self.pending.next(told) {
             for note in held.notes {
                 hands.effects.note(note);
             }

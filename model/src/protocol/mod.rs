@@ -9,6 +9,7 @@ mod admission;
 mod bouncing;
 mod cancelling;
 mod candidates;
+mod claiming;
 mod derived;
 mod election;
 mod fencing;
@@ -20,6 +21,7 @@ mod muting;
 mod polling;
 mod proposals;
 mod quorum;
+mod recording;
 mod replacing;
 mod resending;
 mod returning;
@@ -31,6 +33,7 @@ mod truncation;
 mod trust;
 mod visibility;
 mod watermark;
+mod withdrawing;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +42,7 @@ pub use admission::{Admission, Newcomer};
 pub use bouncing::Bouncing;
 pub use cancelling::Cancelling;
 pub use candidates::Candidates;
+pub use claiming::Claiming;
 pub use derived::Derived;
 pub use election::{Elected, Election};
 pub use fencing::Fencing;
@@ -49,7 +53,8 @@ pub use moving::Moving;
 pub use muting::Muting;
 pub use polling::Polling;
 pub use proposals::Proposals;
-pub use quorum::{Commitment, Identity, Quorum, Resuming, Syncing, Voting};
+pub use quorum::{Answering, Commitment, Identity, Obeying, Quorum, Resuming, Syncing, Voting};
+pub use recording::Recording;
 pub use replacing::Replacing;
 pub use resending::Resending;
 pub use returning::Returning;
@@ -61,6 +66,7 @@ pub use truncation::Truncation;
 pub use trust::Trust;
 pub use visibility::Visibility;
 pub use watermark::{Watermark, WatermarkView};
+pub use withdrawing::Withdrawing;
 
 /// One answer to each question. `Default` is [`Protocol::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,12 +109,15 @@ pub struct Protocol {
     /// ZooKeeper mode: what of a broker that went and came back before a controller looked?
     #[serde(default)]
     pub bouncing: Bouncing,
-    /// When has a reassignment come to its end?
+    /// When has a reassignment come to its end, and what ends with it?
     #[serde(default)]
     pub moving: Moving,
     /// ZooKeeper mode: may replicas that were to come be given up again if none of those that stay is in sync?
     #[serde(default)]
     pub cancelling: Cancelling,
+    /// What becomes of a proposal for another in-sync set that was certainly not applied?
+    #[serde(default)]
+    pub withdrawing: Withdrawing,
 }
 
 impl Protocol {
@@ -134,6 +143,7 @@ impl Protocol {
         bouncing: Bouncing::AcrossControllers,
         moving: Moving::OnceAllAreInSync,
         cancelling: Cancelling::IfSomebodyWhoStaysIsInSync,
+        withdrawing: Withdrawing::WhenNotApplied,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).

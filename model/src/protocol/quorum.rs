@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{ControllerId, DirectoryId};
+use crate::names::{ControllerId, DirectoryId, EndOffset};
 
 /// One answer to each question about the quorum. `Default` is [`Quorum::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,12 @@ pub struct Quorum {
     pub identity: Identity,
     /// When is a voter's copy synced?
     pub syncing: Syncing,
+    /// What of the metadata log does a broker obey?
+    #[serde(default)]
+    pub obeying: Obeying,
+    /// When does the active controller answer what it has decided?
+    #[serde(default)]
+    pub answering: Answering,
 }
 
 /// Whom does a voter vote for?
@@ -67,6 +73,26 @@ pub enum Syncing {
     Never,
 }
 
+/// What of the metadata log does a broker obey?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Obeying {
+    /// What is committed, as far as the leader says (C45).
+    #[default]
+    Committed,
+    /// Planted: all that it was sent. The leader sends what it has, committed or not (P47, C19).
+    Everything,
+}
+
+/// When does the active controller answer what it has decided?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answering {
+    /// Once the decision is committed, with all that it builds on (C30, R73).
+    #[default]
+    OnceCommitted,
+    /// Planted: at once. One that is cut off from its majority grants what will never be (B76).
+    AtOnce,
+}
+
 impl Quorum {
     /// Kafka 4.x with the directory ids of KIP-853.
     pub const LATEST: Self = Self {
@@ -75,6 +101,8 @@ impl Quorum {
         resuming: Resuming::Resigned,
         identity: Identity::NodeAndDirectory,
         syncing: Syncing::BeforeFetching,
+        obeying: Obeying::Committed,
+        answering: Answering::OnceCommitted,
     };
 }
 
@@ -145,5 +173,43 @@ impl Syncing {
             Self::BeforeFetching => true,
             Self::Never => false,
         }
+    }
+}
+
+impl Obeying {
+    /// Up to where a broker obeys a log that it has fetched up to `fetched` and that is committed, it was told, up to
+    /// `committed`; nowhere if it was not told.
+    #[must_use]
+    pub fn bound(self, committed: Option<EndOffset>, fetched: EndOffset) -> Option<EndOffset> {
+        match self {
+            Self::Committed => committed,
+            Self::Everything => Some(fetched),
+        }
+    }
+}
+
+impl Answering {
+    /// Up to where everything decided may be told, of all that was decided up to `decided`.
+    #[must_use]
+    pub fn bound(self, committed: EndOffset, decided: EndOffset) -> EndOffset {
+        match self {
+            Self::OnceCommitted => committed,
+            Self::AtOnce => decided,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_committed_is_neither_obeyed_nor_told_unless_planted() {
+        let (committed, all) = (EndOffset(3), EndOffset(5));
+        assert_eq!(Obeying::Committed.bound(Some(committed), all), Some(committed));
+        assert_eq!(Obeying::Committed.bound(None, all), None);
+        assert_eq!(Obeying::Everything.bound(Some(committed), all), Some(all), "P47");
+        let told = [Answering::OnceCommitted, Answering::AtOnce].map(|answer| answer.bound(committed, all));
+        assert_eq!(told, [committed, all], "B76");
     }
 }

@@ -3,6 +3,7 @@
 use model::protocol::*;
 
 use super::clusters::*;
+use super::stories::a_few_records;
 use super::stories::controllers::*;
 use super::{Breaks, KnownBug};
 use crate::guarantee::Guarantee;
@@ -63,6 +64,28 @@ pub(super) const BUGS: &[KnownBug] = &[
         breaks: Breaks::Promise(Guarantee::MetadataLog),
         families: &[Family::Controllers, Family::PowerLosses],
         seeds: 10,
+    },
+    KnownBug {
+        id: "B76",
+        name: "the controller answers before its decision is committed",
+        source: "planted (C30, R73)",
+        protocol: quorum(Quorum { answering: Answering::AtOnce, ..Quorum::LATEST }),
+        cluster: three_controllers_impatient,
+        story: a_leader_and_the_controller_are_cut_off_together,
+        breaks: Breaks::Promise(Guarantee::InSyncSet),
+        families: &[Family::Partitions, Family::Controllers, Family::Crashes],
+        seeds: 5,
+    },
+    KnownBug {
+        id: "P47",
+        name: "a broker obeys metadata that is not committed",
+        source: "planted (C45)",
+        protocol: quorum(Quorum { obeying: Obeying::Everything, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: a_few_records,
+        breaks: Breaks::Promise(Guarantee::Epochs),
+        families: &[Family::Controllers, Family::Partitions],
+        seeds: 3,
     },
 ];
 

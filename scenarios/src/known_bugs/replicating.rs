@@ -152,4 +152,18 @@ pub(super) const BUGS: &[KnownBug] = &[
         families: &[Family::Crashes, Family::Pauses],
         seeds: 10,
     },
+    KnownBug {
+        id: "B26",
+        name: "an epoch is put on record with its first record only",
+        source: "KAFKA-7415",
+        protocol: Protocol {
+            storage: Storage { recording: Recording::WithTheFirstRecord, ..Storage::LATEST },
+            ..Protocol::LATEST
+        },
+        cluster: two_unclean,
+        story: a_leader_that_writes_nothing_is_asked_for_an_epoch_that_it_never_had,
+        breaks: Breaks::Promise(Guarantee::Progress),
+        families: &[Family::Crashes, Family::Partitions],
+        seeds: 10,
+    },
 ];

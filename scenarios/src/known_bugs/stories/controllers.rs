@@ -96,6 +96,25 @@ pub fn controllers_lead_in_turn_and_die_early(w: &mut World) {
     w.quiet();
 }
 
+/// A leader of a partition and the active controller are cut off from all others, together. Records come in, and the others lag.
+pub fn a_leader_and_the_controller_are_cut_off_together(w: &mut World) {
+    w.produce(5);
+    let (leader, active) = (w.leader(), w.controller());
+    let inside = [Node::from(leader), active.into()];
+    let servers = w.brokers().into_iter().map(Node::from).chain(w.controllers().into_iter().map(Node::from));
+    for outside in servers.filter(|node| !inside.contains(node)) {
+        for node in inside {
+            w.cut(node, outside);
+        }
+    }
+    for _ in 0..20 {
+        w.send(1);
+        w.run_for(Duration::from_millis(100));
+    }
+    w.run_for(A_WHILE);
+    w.quiet();
+}
+
 fn leads(fact: &Fact) -> bool {
     matches!(fact.event(), Some(Event::ControllerLed { .. }))
 }
