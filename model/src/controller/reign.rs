@@ -132,14 +132,21 @@ impl Reign {
         }
     }
 
-    /// This controller leads no more. What it decided may still come true, under the next one (C32).
-    pub(super) fn end(self, setup: &Setup, hands: &mut Hands<'_>) {
+    /// This controller leads no more. What it decided may still come true, under the next one (C32). Returns what it added up
+    /// to.
+    pub(super) fn end(self, setup: &Setup, hands: &mut Hands<'_>) -> Image {
         let answers = self.pending.into_answers();
         let unanswered = u32::try_from(answers.len()).unwrap_or(u32::MAX);
         hands.effects.note(Event::ControllerResigned { epoch: self.epoch, unanswered });
         for held in answers {
             answer(setup, &held.reply_to, held.refusal, hands);
         }
+        self.image
+    }
+
+    /// What everything decided adds up to.
+    pub(super) fn image(&self) -> &Image {
+        &self.image
     }
 
     fn decide(&mut self, setup: &Setup, request: &Request, now: Time) -> Decision {
@@ -232,11 +239,6 @@ impl Reign {
 
 #[cfg(test)]
 impl Reign {
-    /// What everything decided adds up to.
-    pub(super) fn image(&self) -> &Image {
-        &self.image
-    }
-
     /// Has a chore done at this time.
     pub(super) fn order(&mut self, chore: Chore, due: Time) {
         self.chores.order(chore, due);

@@ -14,6 +14,7 @@ mod derived;
 mod election;
 mod fencing;
 mod flushing;
+mod listing;
 mod marker;
 mod min_isr;
 mod moving;
@@ -47,13 +48,16 @@ pub use derived::Derived;
 pub use election::{Elected, Election};
 pub use fencing::Fencing;
 pub use flushing::Flushing;
+pub use listing::Listing;
 pub use marker::Marker;
 pub use min_isr::MinIsr;
 pub use moving::Moving;
 pub use muting::Muting;
 pub use polling::Polling;
 pub use proposals::Proposals;
-pub use quorum::{Answering, Commitment, Identity, Obeying, Quorum, Resuming, Syncing, Voting};
+pub use quorum::{
+    Answering, Commitment, Identity, Obeying, Quorum, Renouncing, Resuming, Snapshotting, Syncing, Voting, Yielding,
+};
 pub use recording::Recording;
 pub use replacing::Replacing;
 pub use resending::Resending;
@@ -118,6 +122,9 @@ pub struct Protocol {
     /// What becomes of a proposal for another in-sync set that was certainly not applied?
     #[serde(default)]
     pub withdrawing: Withdrawing,
+    /// What may a leader tell of where its log ends?
+    #[serde(default)]
+    pub listing: Listing,
 }
 
 impl Protocol {
@@ -144,6 +151,7 @@ impl Protocol {
         moving: Moving::OnceAllAreInSync,
         cancelling: Cancelling::IfSomebodyWhoStaysIsInSync,
         withdrawing: Withdrawing::WhenNotApplied,
+        listing: Listing::OnceItsEpochIsReached,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).

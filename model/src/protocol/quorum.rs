@@ -24,6 +24,15 @@ pub struct Quorum {
     /// When does the active controller answer what it has decided?
     #[serde(default)]
     pub answering: Answering,
+    /// When does a leader give up?
+    #[serde(default)]
+    pub yielding: Yielding,
+    /// What of what was decided, and not committed, does a controller remember that is not the active one any more?
+    #[serde(default)]
+    pub renouncing: Renouncing,
+    /// What is in a snapshot?
+    #[serde(default)]
+    pub snapshotting: Snapshotting,
 }
 
 /// Whom does a voter vote for?
@@ -93,6 +102,36 @@ pub enum Answering {
     AtOnce,
 }
 
+/// When does a leader give up?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Yielding {
+    /// When no majority has fetched for half as long again as a follower waits (C5, KAFKA-15489).
+    #[default]
+    WithoutMajority,
+    /// Before KAFKA-15489: when it hears of another leader. Whoever hears of this one only goes on with it (B71).
+    ToAnotherLeader,
+}
+
+/// What of what was decided, and not committed, does a controller remember that is not the active one any more?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Renouncing {
+    /// Nothing: its image goes back to what is committed (C32).
+    #[default]
+    Forgets,
+    /// Planted, after KAFKA-20839: everything, so that it builds on it when it is the active one again (B74).
+    Remembers,
+}
+
+/// What is in a snapshot?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Snapshotting {
+    /// What everything committed adds up to (C25).
+    #[default]
+    WhatIsCommitted,
+    /// Planted, after KAFKA-14203 and KAFKA-13968: what the active controller has decided by then, committed or not (B73).
+    WhatIsDecided,
+}
+
 impl Quorum {
     /// Kafka 4.x with the directory ids of KIP-853.
     pub const LATEST: Self = Self {
@@ -103,6 +142,9 @@ impl Quorum {
         syncing: Syncing::BeforeFetching,
         obeying: Obeying::Committed,
         answering: Answering::OnceCommitted,
+        yielding: Yielding::WithoutMajority,
+        renouncing: Renouncing::Forgets,
+        snapshotting: Snapshotting::WhatIsCommitted,
     };
 }
 
@@ -195,6 +237,39 @@ impl Answering {
         match self {
             Self::OnceCommitted => committed,
             Self::AtOnce => decided,
+        }
+    }
+}
+
+impl Yielding {
+    /// Whether a leader looks after whether a majority still fetches.
+    #[must_use]
+    pub fn checks_quorum(self) -> bool {
+        match self {
+            Self::WithoutMajority => true,
+            Self::ToAnotherLeader => false,
+        }
+    }
+}
+
+impl Renouncing {
+    /// Whether what was decided stays.
+    #[must_use]
+    pub fn remembers(self) -> bool {
+        match self {
+            Self::Forgets => false,
+            Self::Remembers => true,
+        }
+    }
+}
+
+impl Snapshotting {
+    /// Whether what is not committed is in it, too.
+    #[must_use]
+    pub fn takes_what_is_decided(self) -> bool {
+        match self {
+            Self::WhatIsCommitted => false,
+            Self::WhatIsDecided => true,
         }
     }
 }

@@ -110,6 +110,17 @@ pub(super) const BUGS: &[KnownBug] = &[
         families: &[Family::Administration, Family::Crashes],
         seeds: 10,
     },
+    KnownBug {
+        id: "B27",
+        name: "the leader epochs are not synced when they are put on record",
+        source: "KAFKA-16541; also P25",
+        protocol: with(Storage { recording: Recording::Unsynced, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: the_power_goes_between_many_segments,
+        breaks: Breaks::Promise(Guarantee::DerivedState),
+        families: &[Family::PowerLosses],
+        seeds: 30,
+    },
 ];
 
 const fn with(storage: Storage) -> Protocol {

@@ -2,6 +2,7 @@
 
 pub mod controllers;
 pub mod disks;
+pub mod listing;
 pub mod moving;
 
 use std::time::Duration;
