@@ -211,8 +211,8 @@ impl Guarantee {
             ),
             Self::CommittedReads => (
                 "reads",
-                "Consumers see only committed records; what one has seen at an offset is what everybody sees there, for ever.",
-                "Kafka docs, Design: Replication; G18, L70, W12",
+                "Consumers see, and are told of, only committed records; what one has seen at an offset is what everybody sees there, for ever.",
+                "Kafka docs, Design: Replication; KIP-207; G18, L70, L76, W12",
                 "no unclean election, no loss allowed by the contract",
             ),
             Self::ReadOrder => (
@@ -325,8 +325,8 @@ impl Guarantee {
             ),
             Self::MetadataLog => (
                 "metadata-log",
-                "One controller leads in an epoch, with everything that is committed; the controllers' logs match, no committed decision goes again, and what a broker takes from them is what was committed.",
-                "KIP-595, KIP-631; C3, C18, C19, C22, W10, W22",
+                "One controller leads in an epoch, with everything that is committed, while a majority hears it; the controllers' logs match, no committed decision goes again, and what a broker takes from them is what was committed.",
+                "KIP-595, KIP-631; C3, C5, C18, C19, C22, W10, W22",
                 "a majority of the controllers keeps its disks",
             ),
             Self::HighWatermark => (

@@ -12,7 +12,7 @@ use model::metadata::MetadataRecord;
 use model::names::{BrokerId, ClientId, ControllerId, Node};
 use model::wire::ErrorCode;
 use sim::cluster::Cluster;
-use sim::fact::{Chapter, Fact, Moment, What};
+use sim::fact::{Api, Chapter, Fact, Moment, What};
 use sim::fault::Fault;
 use sim::world::Observer;
 
@@ -29,6 +29,7 @@ use crate::check::epochs::{self, Epochs};
 use crate::check::history;
 use crate::check::images::Images;
 use crate::check::in_sync::{self, InSync};
+use crate::check::listings::Listings;
 use crate::check::logs::{self, Opened};
 use crate::check::order::Order;
 use crate::check::progress::{self, Progress};
@@ -60,6 +61,7 @@ pub struct Judge {
     images: Images,
     order: Order,
     reads: Reads,
+    listings: Listings,
     progress: Progress,
     now: Moment,
 }
@@ -68,6 +70,14 @@ impl Observer for Judge {
     fn see(&mut self, fact: &Fact) {
         self.now = fact.at;
         match (&fact.what, fact.node) {
+            (
+                What::Delivered {
+                    from: Node::Controller(from),
+                    api: Api::FetchMetadataRequest | Api::FetchSnapshotRequest,
+                    ..
+                },
+                Some(Node::Controller(id)),
+            ) => self.quorum.heard(id, *from, fact.at),
             (What::Delivered { .. }, _) => {}
             (What::Noted(event), Some(node)) => {
                 self.turn_to(fact);
@@ -82,7 +92,10 @@ impl Observer for Judge {
                 self.shared.started(broker);
                 self.images.started(broker);
             }
-            (What::Stopped { how }, Some(Node::Broker(broker))) => self.shared.stopped(broker, *how),
+            (What::Stopped { how }, Some(Node::Broker(broker))) => {
+                self.listings.stops(&self.shared, broker, fact.at);
+                self.shared.stopped(broker, *how);
+            }
             (What::Started { .. }, Some(Node::Controller(id))) => self.shared.controller_started(id),
             (What::Stopped { how }, Some(Node::Controller(id))) => {
                 self.shared.controller_stopped(id, *how);
@@ -99,6 +112,9 @@ impl Observer for Judge {
                     (node, fault)
                 {
                     self.quorum.doubt(id);
+                }
+                if let Some(Node::Controller(id)) = node {
+                    self.controller_held_up(id, fault);
                 }
             }
             (What::Chapter(chapter), _) => {
@@ -132,6 +148,7 @@ impl Judge {
             images: Images::default(),
             order: Order::default(),
             reads: Reads::default(),
+            listings: Listings::default(),
             progress: Progress::default(),
             now: Moment::ZERO,
         }
@@ -201,6 +218,15 @@ impl Judge {
     fn turn_to(&mut self, fact: &Fact) {
         self.verdicts.turn_to(fact.at, fact.number, self.shared.metadata_lost);
         self.in_sync.time_passed(&self.shared, &mut self.verdicts);
+        self.quorum.time_passed(&self.shared, &mut self.verdicts);
+    }
+
+    fn controller_held_up(&mut self, id: ControllerId, fault: &Fault) {
+        match fault {
+            Fault::ClockSkew(..) | Fault::ClockDrift(..) | Fault::ClockJump(..) => self.quorum.mistimed(id),
+            Fault::Pause(..) | Fault::DiskStall(..) | Fault::DiskSlow(..) => self.quorum.held_up(id),
+            _ => {}
+        }
     }
 
     fn chapter(&mut self, chapter: Chapter) {
@@ -387,6 +413,7 @@ impl Judge {
             Event::Followed { partition, epoch, partition_epoch, .. } => {
                 let place = shared.place(*partition);
                 epochs::obeyed(shared, place, broker, (*epoch, *partition_epoch), verdicts);
+                self.listings.leads_no_more(&shared.partitions[place], place, broker, verdicts.now());
                 shared.partitions[place].replica(broker).follow();
             }
             Event::Removed { partition } if !shared.promise.has_metadata_log => {
@@ -435,6 +462,11 @@ impl Judge {
             Event::Sought { partition, position, reason } => {
                 let place = shared.place(*partition);
                 self.reads.sought(&shared.partitions[place], (client, place), *position, *reason);
+            }
+            Event::OffsetListed { partition, spec, found: Some((offset, _)), error: ErrorCode::None } => {
+                let place = shared.place(*partition);
+                let view = &shared.partitions[place];
+                self.listings.told(view, (client, place), (*spec, *offset), verdicts);
             }
             Event::RecordsDeleted { partition, low_watermark, error: ErrorCode::None } => {
                 let place = shared.place(*partition);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use model::machine::Command;
 use model::names::{Offset, Partition};
+use model::wire::OffsetSpec;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::Hands;
@@ -33,12 +34,15 @@ pub struct Load {
     /// `None` for never.
     #[serde(default)]
     pub deletions: Option<Duration>,
+    /// How often the admin client asks where some partition ends (ListOffsets); `None` for never.
+    #[serde(default)]
+    pub listings: Option<Duration>,
 }
 
 impl Default for Load {
     /// That of the reference scenario: 100 records a second of each producer, without keys.
     fn default() -> Self {
-        Self { rate: 100, keys: 0, ends: None, deletions: None }
+        Self { rate: 100, keys: 0, ends: None, deletions: None, listings: None }
     }
 }
 
@@ -61,7 +65,15 @@ impl Load {
     #[must_use]
     pub fn begin(&self, world: &dyn Hands, dice: Dice) -> Carried {
         let submitted = vec![0; world.cluster().producer_ids().count()];
-        Carried { load: self.clone(), dice, begun: world.now(), submitted, deletions: 0, upto: Duration::ZERO }
+        Carried {
+            load: self.clone(),
+            dice,
+            begun: world.now(),
+            submitted,
+            deletions: 0,
+            listings: 0,
+            upto: Duration::ZERO,
+        }
     }
 }
 
@@ -75,6 +87,8 @@ pub struct Carried {
     submitted: Vec<u64>,
     /// By the admin client.
     deletions: u32,
+    /// By the admin client.
+    listings: u32,
     /// What is due before this was submitted.
     upto: Duration,
 }
@@ -130,6 +144,7 @@ impl Carried {
         if from < lasts {
             self.submit(world, self.upto.min(lasts));
             self.submit_deletions(world, self.upto.min(lasts));
+            self.submit_listings(world, self.upto.min(lasts));
         }
     }
 
@@ -181,6 +196,27 @@ impl Carried {
             let command = Command::DeleteRecords { topic: topic.name.clone(), partition, before };
             let admin = world.cluster().admin_id().into();
             world.ask_at(self.begun + at, admin, command);
+        }
+    }
+}
+
+impl Carried {
+    /// Submits the questions that are due before `upto`: where a log ends, or which record is the newest.
+    fn submit_listings(&mut self, world: &mut dyn Hands, upto: Duration) {
+        let Some(every) = self.load.listings else { return };
+        let topics = world.cluster().all_topics();
+        loop {
+            let mut draw = self.dice.draw(&("listing", self.listings));
+            let at = every.mul_f64(f64::from(self.listings) + draw.gen_range(0.0..1.0));
+            if topics.is_empty() || at >= upto {
+                return;
+            }
+            self.listings += 1;
+            let topic = &topics[draw.gen_range(0..topics.len())];
+            let (topic, partition) = (topic.name.clone(), draw.gen_range(0..topic.partitions));
+            let spec = if draw.gen_bool(0.75) { OffsetSpec::Latest } else { OffsetSpec::MaxTimestamp };
+            let admin = world.cluster().admin_id().into();
+            world.ask_at(self.begun + at, admin, Command::ListOffsets { topic, partition, spec });
         }
     }
 }

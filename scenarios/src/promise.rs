@@ -24,6 +24,8 @@ pub struct Promise {
     pub decides_within: Duration,
     /// When leaderless partitions that allow it have been elected uncleanly at the latest (R94).
     pub elects_uncleanly_within: Duration,
+    /// How long a controller that no majority has fetched from may lead on (C5).
+    pub unheard_leader_gives_up_within: Duration,
     /// Whether the controller writes no-op records, so that the metadata log never stands still (C27).
     pub metadata_moves: bool,
     /// Whether brokers apply a metadata log. In ZooKeeper mode the controller tells them what it has read (C65).
@@ -93,6 +95,7 @@ impl Promise {
             settles_within: settles_within(settings),
             decides_within: producer.max_block + producer.delivery_timeout + producer.request_timeout + MARGIN,
             elects_uncleanly_within: settings.controller.unclean_leader_election_interval + settles_within(settings),
+            unheard_leader_gives_up_within: settings.controller.controller_quorum_fetch_timeout * 3 / 2 + IN_TIME,
             metadata_moves: !settings.controller.metadata_max_idle_interval.is_zero(),
             has_metadata_log: true,
             vacates_seats_at_once: true,
@@ -196,6 +199,9 @@ fn bound<T>(limit: Limit<T>) -> Option<T> {
 
 /// Timers of the world and of ours that are nobody's property: retries, heartbeats in flight, a slow disk's last calls.
 const MARGIN: Duration = Duration::from_secs(15);
+
+/// What is late by so much is in time.
+const IN_TIME: Duration = Duration::from_millis(500);
 
 /// The longest chain after a heal: somebody waits for an answer that never comes, is declared dead, registers anew,
 /// fetches, and joins the ISR; a leader notices those who do not return only after one and a half lag times (R50).

@@ -31,7 +31,9 @@ impl Process {
     pub(super) fn open_logs_of(&mut self, mine: Vec<Partition>, step: &mut Step<'_>) -> Result<(), Stop> {
         for partition in mine {
             let directory = self.image.directory(partition).unwrap_or_default();
-            if self.folder.directories.get(&directory) == Some(&Some(partition.topic)) {
+            let written = self.folder.directories.get(&directory);
+            let claiming = self.own.protocol.storage.claiming;
+            if written.is_some_and(|&written| claiming.is_of(written, partition.topic)) {
                 let point = |of: &BTreeMap<String, EndOffset>| of.get(&directory).copied().unwrap_or_default();
                 let loading = Loading {
                     clean: self.folder.clean,

@@ -204,7 +204,8 @@ impl Process {
             return Ok(());
         }
         let sound = self.observer.take_in(answer.records);
-        self.observer.commit(answer.high_watermark);
+        let obeying = self.own.protocol.quorum.obeying;
+        self.observer.commit(obeying.bound(answer.high_watermark, self.observer.fetched));
         self.hand_on(step);
         if sound {
             self.observer.backoff.succeeded();

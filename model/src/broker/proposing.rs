@@ -57,7 +57,9 @@ impl Process {
         let Some(leader) = replica.leader_mut() else { return };
         if self.proposals.items.contains_key(&partition) {
             // R54: OPERATION_NOT_ATTEMPTED. A proposal of an earlier leadership is still unanswered.
-            leader.isr.revert();
+            if protocol.withdrawing.goes_back() {
+                leader.isr.revert();
+            }
             return;
         }
         let item = leader.proposal((own, own_epoch), partition, epoch, partition_epoch, &protocol);
@@ -180,7 +182,8 @@ impl Process {
             }
             // Certainly not applied, so the smaller maximal set is right again. The high watermark is not tried (R40).
             Err(ErrorCode::OperationNotAttempted | ErrorCode::IneligibleReplica) => {
-                if let Some(leader) = replica.leader_mut() {
+                let goes_back = self.own.protocol.withdrawing.goes_back();
+                if let Some(leader) = replica.leader_mut().filter(|_| goes_back) {
                     leader.isr.revert();
                 }
                 self.note_isr(partition, step);

@@ -4,6 +4,7 @@ use super::Process;
 use super::step::Step;
 use crate::machine::Stop;
 use crate::names::{EndOffset, LeaderEpoch, Partition};
+use crate::protocol::Listing;
 use crate::replica::Replica;
 use crate::wire::{
     DivergingEpoch, ErrorCode, Fetcher, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest,
@@ -22,7 +23,7 @@ impl Process {
         let mut partitions = Vec::with_capacity(request.partitions.len());
         for &ListOffsetsPartition { partition, current_leader_epoch, spec } in &request.partitions {
             let found = match self.led(partition, current_leader_epoch) {
-                Ok(replica) => find(replica, request.fetcher, spec, step)?,
+                Ok(replica) => find(replica, (request.fetcher, spec), self.own.protocol.listing, step)?,
                 Err(error) => Err(error),
             };
             let (error, Listed { offset, timestamp, leader_epoch }) = split(found);
@@ -102,23 +103,24 @@ struct Listed {
 /// a record that is not committed can hide the largest timestamp of those that are, as in Kafka.
 fn find(
     replica: &Replica,
-    fetcher: Fetcher,
-    spec: OffsetSpec,
+    (fetcher, spec): (Fetcher, OffsetSpec),
+    listing: Listing,
     step: &mut Step<'_>,
 ) -> Result<Result<Listed, ErrorCode>, Stop> {
     let log = &replica.log;
-    let (bound, lags) = match fetcher {
-        Fetcher::Replica { .. } => (log.end(), false),
+    let (end, bound, lags) = match fetcher {
+        Fetcher::Replica { .. } => (log.end(), log.end(), false),
         Fetcher::Consumer => {
             let epoch_start = replica.leader().map(|leader| leader.epoch_start).unwrap_or_default();
-            (replica.high_watermark, replica.high_watermark < epoch_start)
+            let high_watermark = replica.high_watermark;
+            (high_watermark, listing.bound(high_watermark), listing.waits(high_watermark, epoch_start))
         }
     };
     let place = |offset| Listed { offset, timestamp: None, leader_epoch: replica.leader_epoch };
     let found = match spec {
         OffsetSpec::Earliest => return Ok(Ok(place(log.start()))),
         OffsetSpec::Latest if lags => return Ok(Err(ErrorCode::OffsetNotAvailable)),
-        OffsetSpec::Latest => return Ok(Ok(place(bound))),
+        OffsetSpec::Latest => return Ok(Ok(place(end))),
         OffsetSpec::MaxTimestamp => log.max_timestamp(step.disk, log.end())?,
         OffsetSpec::Timestamp(timestamp) => log.offset_for_timestamp(step.disk, timestamp, log.end())?,
     };

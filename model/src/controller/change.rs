@@ -72,8 +72,7 @@ impl Change<'_> {
         }
         let stays = |broker: &BrokerId| !self.removing.contains(broker);
         let target: Vec<BrokerId> = self.replicas.iter().copied().filter(stays).collect();
-        let in_sync: Vec<BrokerId> = self.isr.iter().copied().filter(stays).collect();
-        let Some(isr) = self.protocol.moving.ends_with(&target, &in_sync) else { return };
+        let Some(isr) = self.protocol.moving.ends_with(&target, &self.isr, &self.removing) else { return };
         (self.replicas, self.isr) = (target, isr);
         (self.adding, self.removing) = (Vec::new(), Vec::new());
     }
@@ -135,7 +134,7 @@ impl Change<'_> {
         let has_elr = self.protocol.candidates.has_elr();
         let lost_a_replica = before.replicas.iter().any(|replica| !self.replicas.contains(replica));
         // Whoever was removed must not go on for a leader that stays (step 4).
-        let leader_changes = leader != before.leader || lost_a_replica;
+        let leader_changes = leader != before.leader || (lost_a_replica && self.protocol.moving.ends_the_epoch());
         // Step 6: without eligible leader replicas an ISR is never empty, as its last member is the only one that is known to
         // have all that was committed (R83).
         let isr_may_be_written = has_elr || !self.isr.is_empty();

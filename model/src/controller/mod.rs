@@ -61,6 +61,8 @@ struct Process {
     snapshot_at: Time,
     /// While this controller is the active one.
     reign: Option<Reign>,
+    /// What it had decided when it was, with what was committed since; only a planted answer remembers it (C32).
+    remembered: Option<Image>,
 }
 
 impl Controller {
@@ -123,6 +125,7 @@ impl Process {
             latest_leader: LeaderEpoch::ZERO,
             snapshot_at: hands.now,
             reign: None,
+            remembered: None,
         };
         process.catch_up(setup, hands)?;
         Ok(process)
@@ -170,14 +173,16 @@ impl Process {
     fn catch_up(&mut self, setup: &Setup, hands: &mut Hands<'_>) -> Result<(), Stop> {
         let leads = self.quorum.leads();
         if let Some(reign) = self.reign.take_if(|reign| Some(reign.epoch()) != leads) {
-            reign.end(setup, hands);
+            let image = Image { end: self.committed.end, ..reign.end(setup, hands) };
+            self.remembered = setup.protocol.quorum.renouncing.remembers().then_some(image);
         }
         self.load_snapshot(hands)?;
         self.take_in_committed(leads.is_some(), hands)?;
         // C33: a new leader is not active before everything that was there when it was elected is committed, and applied.
         if let Some(epoch) = leads.filter(|&epoch| self.reign.is_none() && self.latest_leader == epoch) {
             hands.effects.note(Event::ControllerLed { epoch });
-            self.reign = Some(Reign::begin(setup, epoch, self.committed.clone(), hands.now));
+            let image = self.remembered.take().unwrap_or_else(|| self.committed.clone());
+            self.reign = Some(Reign::begin(setup, epoch, image, hands.now));
         }
         if let Some(reign) = &mut self.reign {
             reign.committed(setup, self.committed.end, hands);
@@ -191,6 +196,7 @@ impl Process {
         let Some(id) = self.quorum.latest_snapshot().filter(newer) else { return Ok(()) };
         let content = self.quorum.read_snapshot(id, hands.disk)?;
         self.committed = Image::decode(&content).map_err(|_| unreadable())?;
+        self.remembered = None;
         self.latest_leader = self.latest_leader.max(id.epoch);
         Ok(())
     }
@@ -201,6 +207,9 @@ impl Process {
         for (offset, value) in self.quorum.read(self.committed.end, upto, hands.disk)? {
             let record = MetadataRecord::decode(&value).map_err(|_| unreadable())?;
             self.committed.apply(offset, &record);
+            if let Some(image) = &mut self.remembered {
+                image.apply(offset, &record);
+            }
             if let MetadataRecord::LeaderChange { epoch } = record {
                 self.latest_leader = epoch;
             }
@@ -224,7 +233,13 @@ impl Process {
         }
         self.snapshot_at = hands.now;
         let id = SnapshotId { end, epoch: self.quorum.epoch_of(end) };
-        self.quorum.write_snapshot(id, self.committed.encode().into(), hands)
+        let content = match &self.reign {
+            Some(reign) if setup.protocol.quorum.snapshotting.takes_what_is_decided() => {
+                Image { end, ..reign.image().clone() }.encode()
+            }
+            _ => self.committed.encode(),
+        };
+        self.quorum.write_snapshot(id, content.into(), hands)
     }
 }
 

@@ -119,7 +119,8 @@ impl Reign {
 
     /// Everything below is committed: whoever waited for it is answered.
     pub(super) fn committed(&mut self, setup: &Setup, committed: EndOffset, hands: &mut Hands<'_>) {
-        while let Some(held) = self.pending.next(committed) {
+        let told = setup.protocol.quorum.answering.bound(committed, self.image.end);
+        while let Some(held) = self.pending.next(told) {
             for note in held.notes {
                 hands.effects.note(note);
             }
@@ -131,14 +132,21 @@ impl Reign {
         }
     }
 
-    /// This controller leads no more. What it decided may still come true, under the next one (C32).
-    pub(super) fn end(self, setup: &Setup, hands: &mut Hands<'_>) {
+    /// This controller leads no more. What it decided may still come true, under the next one (C32). Returns what it added up
+    /// to.
+    pub(super) fn end(self, setup: &Setup, hands: &mut Hands<'_>) -> Image {
         let answers = self.pending.into_answers();
         let unanswered = u32::try_from(answers.len()).unwrap_or(u32::MAX);
         hands.effects.note(Event::ControllerResigned { epoch: self.epoch, unanswered });
         for held in answers {
             answer(setup, &held.reply_to, held.refusal, hands);
         }
+        self.image
+    }
+
+    /// What everything decided adds up to.
+    pub(super) fn image(&self) -> &Image {
+        &self.image
     }
 
     fn decide(&mut self, setup: &Setup, request: &Request, now: Time) -> Decision {
@@ -231,11 +239,6 @@ impl Reign {
 
 #[cfg(test)]
 impl Reign {
-    /// What everything decided adds up to.
-    pub(super) fn image(&self) -> &Image {
-        &self.image
-    }
-
     /// Has a chore done at this time.
     pub(super) fn order(&mut self, chore: Chore, due: Time) {
         self.chores.order(chore, due);

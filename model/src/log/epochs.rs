@@ -9,7 +9,7 @@ use super::batch::BatchId;
 use super::checkpoint::{self, Malformed};
 use crate::disk::{Disk, DiskError};
 use crate::names::{EndOffset, LeaderEpoch, Offset};
-use crate::protocol::Replacing;
+use crate::protocol::Storage;
 
 /// The file in a replica's directory that holds the cache.
 pub const FILE: &str = "leader-epoch-checkpoint";
@@ -154,7 +154,8 @@ pub(super) fn write(
     disk: &mut dyn Disk,
     directory: &str,
     epochs: &EpochCache,
-    replacing: Replacing,
+    storage: Storage,
 ) -> Result<(), DiskError> {
+    let replacing = storage.recording.replacing(storage.replacing);
     checkpoint::replace(disk, &format!("{directory}/{FILE}"), epochs.to_text(), replacing)
 }

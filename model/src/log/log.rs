@@ -144,7 +144,10 @@ impl Log {
     /// # Errors
     /// Whatever the disk says.
     pub fn assign_epoch(&mut self, disk: &mut dyn Disk, epoch: LeaderEpoch) -> Result<(), DiskError> {
-        self.note_epoch(disk, epoch, self.end)
+        match self.config.storage.recording.begins_with_leader() {
+            true => self.note_epoch(disk, epoch, self.end),
+            false => Ok(()),
+        }
     }
 
     /// Writes the epoch checkpoint: after a truncation another thread does so, later (L37).
@@ -152,7 +155,7 @@ impl Log {
     /// # Errors
     /// Whatever the disk says.
     pub fn write_epochs(&self, disk: &mut dyn Disk) -> Result<(), DiskError> {
-        epochs::write(disk, &self.directory, &self.epochs, self.config.storage.replacing)
+        epochs::write(disk, &self.directory, &self.epochs, self.config.storage)
     }
 
     /// Forgets producers that have been silent for longer than `producer.id.expiration.ms` (L62).

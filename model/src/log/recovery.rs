@@ -355,9 +355,10 @@ impl Loader<'_> {
     /// Recovery only ever adds epochs: what the checkpoint says about older ones stands (L49, L53).
     fn learn_epoch(&mut self, batch: &Batch) -> Result<(), DiskError> {
         let epoch = batch.leader_epoch();
-        let is_news = self.epochs.latest().is_none_or(|latest| epoch > latest);
+        let is_news =
+            self.epochs.latest().is_none_or(|latest| epoch > latest) && self.storage.recording.is_learned(epoch);
         if is_news && self.epochs.assign(epoch, batch.base_offset().bound()) {
-            epochs::write(self.disk, self.directory, &self.epochs, self.storage.replacing)?;
+            epochs::write(self.disk, self.directory, &self.epochs, self.storage)?;
         }
         Ok(())
     }

@@ -9,10 +9,12 @@ mod admission;
 mod bouncing;
 mod cancelling;
 mod candidates;
+mod claiming;
 mod derived;
 mod election;
 mod fencing;
 mod flushing;
+mod listing;
 mod marker;
 mod min_isr;
 mod moving;
@@ -20,6 +22,7 @@ mod muting;
 mod polling;
 mod proposals;
 mod quorum;
+mod recording;
 mod replacing;
 mod resending;
 mod returning;
@@ -31,6 +34,7 @@ mod truncation;
 mod trust;
 mod visibility;
 mod watermark;
+mod withdrawing;
 
 use serde::{Deserialize, Serialize};
 
@@ -39,17 +43,22 @@ pub use admission::{Admission, Newcomer};
 pub use bouncing::Bouncing;
 pub use cancelling::Cancelling;
 pub use candidates::Candidates;
+pub use claiming::Claiming;
 pub use derived::Derived;
 pub use election::{Elected, Election};
 pub use fencing::Fencing;
 pub use flushing::Flushing;
+pub use listing::Listing;
 pub use marker::Marker;
 pub use min_isr::MinIsr;
 pub use moving::Moving;
 pub use muting::Muting;
 pub use polling::Polling;
 pub use proposals::Proposals;
-pub use quorum::{Commitment, Identity, Quorum, Resuming, Syncing, Voting};
+pub use quorum::{
+    Answering, Commitment, Identity, Obeying, Quorum, Renouncing, Resuming, Snapshotting, Syncing, Voting, Yielding,
+};
+pub use recording::Recording;
 pub use replacing::Replacing;
 pub use resending::Resending;
 pub use returning::Returning;
@@ -61,6 +70,7 @@ pub use truncation::Truncation;
 pub use trust::Trust;
 pub use visibility::Visibility;
 pub use watermark::{Watermark, WatermarkView};
+pub use withdrawing::Withdrawing;
 
 /// One answer to each question. `Default` is [`Protocol::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,12 +113,18 @@ pub struct Protocol {
     /// ZooKeeper mode: what of a broker that went and came back before a controller looked?
     #[serde(default)]
     pub bouncing: Bouncing,
-    /// When has a reassignment come to its end?
+    /// When has a reassignment come to its end, and what ends with it?
     #[serde(default)]
     pub moving: Moving,
     /// ZooKeeper mode: may replicas that were to come be given up again if none of those that stay is in sync?
     #[serde(default)]
     pub cancelling: Cancelling,
+    /// What becomes of a proposal for another in-sync set that was certainly not applied?
+    #[serde(default)]
+    pub withdrawing: Withdrawing,
+    /// What may a leader tell of where its log ends?
+    #[serde(default)]
+    pub listing: Listing,
 }
 
 impl Protocol {
@@ -134,6 +150,8 @@ impl Protocol {
         bouncing: Bouncing::AcrossControllers,
         moving: Moving::OnceAllAreInSync,
         cancelling: Cancelling::IfSomebodyWhoStaysIsInSync,
+        withdrawing: Withdrawing::WhenNotApplied,
+        listing: Listing::OnceItsEpochIsReached,
     };
 
     /// Kafka from 4.1 on as new clusters have it: with eligible leader replicas (KIP-966, R85).

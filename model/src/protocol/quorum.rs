@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::names::{ControllerId, DirectoryId};
+use crate::names::{ControllerId, DirectoryId, EndOffset};
 
 /// One answer to each question about the quorum. `Default` is [`Quorum::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,21 @@ pub struct Quorum {
     pub identity: Identity,
     /// When is a voter's copy synced?
     pub syncing: Syncing,
+    /// What of the metadata log does a broker obey?
+    #[serde(default)]
+    pub obeying: Obeying,
+    /// When does the active controller answer what it has decided?
+    #[serde(default)]
+    pub answering: Answering,
+    /// When does a leader give up?
+    #[serde(default)]
+    pub yielding: Yielding,
+    /// What of what was decided, and not committed, does a controller remember that is not the active one any more?
+    #[serde(default)]
+    pub renouncing: Renouncing,
+    /// What is in a snapshot?
+    #[serde(default)]
+    pub snapshotting: Snapshotting,
 }
 
 /// Whom does a voter vote for?
@@ -67,6 +82,56 @@ pub enum Syncing {
     Never,
 }
 
+/// What of the metadata log does a broker obey?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Obeying {
+    /// What is committed, as far as the leader says (C45).
+    #[default]
+    Committed,
+    /// Planted: all that it was sent. The leader sends what it has, committed or not (P47, C19).
+    Everything,
+}
+
+/// When does the active controller answer what it has decided?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answering {
+    /// Once the decision is committed, with all that it builds on (C30, R73).
+    #[default]
+    OnceCommitted,
+    /// Planted: at once. One that is cut off from its majority grants what will never be (B76).
+    AtOnce,
+}
+
+/// When does a leader give up?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Yielding {
+    /// When no majority has fetched for half as long again as a follower waits (C5, KAFKA-15489).
+    #[default]
+    WithoutMajority,
+    /// Before KAFKA-15489: when it hears of another leader. Whoever hears of this one only goes on with it (B71).
+    ToAnotherLeader,
+}
+
+/// What of what was decided, and not committed, does a controller remember that is not the active one any more?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Renouncing {
+    /// Nothing: its image goes back to what is committed (C32).
+    #[default]
+    Forgets,
+    /// Planted, after KAFKA-20839: everything, so that it builds on it when it is the active one again (B74).
+    Remembers,
+}
+
+/// What is in a snapshot?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Snapshotting {
+    /// What everything committed adds up to (C25).
+    #[default]
+    WhatIsCommitted,
+    /// Planted, after KAFKA-14203 and KAFKA-13968: what the active controller has decided by then, committed or not (B73).
+    WhatIsDecided,
+}
+
 impl Quorum {
     /// Kafka 4.x with the directory ids of KIP-853.
     pub const LATEST: Self = Self {
@@ -75,6 +140,11 @@ impl Quorum {
         resuming: Resuming::Resigned,
         identity: Identity::NodeAndDirectory,
         syncing: Syncing::BeforeFetching,
+        obeying: Obeying::Committed,
+        answering: Answering::OnceCommitted,
+        yielding: Yielding::WithoutMajority,
+        renouncing: Renouncing::Forgets,
+        snapshotting: Snapshotting::WhatIsCommitted,
     };
 }
 
@@ -145,5 +215,76 @@ impl Syncing {
             Self::BeforeFetching => true,
             Self::Never => false,
         }
+    }
+}
+
+impl Obeying {
+    /// Up to where a broker obeys a log that it has fetched up to `fetched` and that is committed, it was told, up to
+    /// `committed`; nowhere if it was not told.
+    #[must_use]
+    pub fn bound(self, committed: Option<EndOffset>, fetched: EndOffset) -> Option<EndOffset> {
+        match self {
+            Self::Committed => committed,
+            Self::Everything => Some(fetched),
+        }
+    }
+}
+
+impl Answering {
+    /// Up to where everything decided may be told, of all that was decided up to `decided`.
+    #[must_use]
+    pub fn bound(self, committed: EndOffset, decided: EndOffset) -> EndOffset {
+        match self {
+            Self::OnceCommitted => committed,
+            Self::AtOnce => decided,
+        }
+    }
+}
+
+impl Yielding {
+    /// Whether a leader looks after whether a majority still fetches.
+    #[must_use]
+    pub fn checks_quorum(self) -> bool {
+        match self {
+            Self::WithoutMajority => true,
+            Self::ToAnotherLeader => false,
+        }
+    }
+}
+
+impl Renouncing {
+    /// Whether what was decided stays.
+    #[must_use]
+    pub fn remembers(self) -> bool {
+        match self {
+            Self::Forgets => false,
+            Self::Remembers => true,
+        }
+    }
+}
+
+impl Snapshotting {
+    /// Whether what is not committed is in it, too.
+    #[must_use]
+    pub fn takes_what_is_decided(self) -> bool {
+        match self {
+            Self::WhatIsCommitted => false,
+            Self::WhatIsDecided => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_committed_is_neither_obeyed_nor_told_unless_planted() {
+        let (committed, all) = (EndOffset(3), EndOffset(5));
+        assert_eq!(Obeying::Committed.bound(Some(committed), all), Some(committed));
+        assert_eq!(Obeying::Committed.bound(None, all), None);
+        assert_eq!(Obeying::Everything.bound(Some(committed), all), Some(all), "P47");
+        let told = [Answering::OnceCommitted, Answering::AtOnce].map(|answer| answer.bound(committed, all));
+        assert_eq!(told, [committed, all], "B76");
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Derived, Flushing, Marker, Replacing, Swapping, Tail, Trust};
+use super::{Claiming, Derived, Flushing, Marker, Recording, Replacing, Swapping, Tail, Trust};
 
 /// One answer to each question about storage. `Default` is [`Storage::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,12 @@ pub struct Storage {
     pub derived: Derived,
     /// What is synced while a cleaned segment takes the place of what it was made from?
     pub swapping: Swapping,
+    /// When, and how, is a leader epoch put on record?
+    #[serde(default)]
+    pub recording: Recording,
+    /// Whose log is in a directory that the last life of a broker has left?
+    #[serde(default)]
+    pub claiming: Claiming,
 }
 
 impl Storage {
@@ -34,6 +40,8 @@ impl Storage {
         trust: Trust::WhatFitsTogether,
         derived: Derived::CutWithTheLog,
         swapping: Swapping::DirectoryInBetween,
+        recording: Recording::OnElection,
+        claiming: Claiming::ByTopicId,
     };
 
     /// Kafka 4.x to the letter: for the log of a controller, which is never cut, and for whoever wants to see what it does.

@@ -91,10 +91,10 @@ impl Leader {
     }
 
     /// When something is to be done.
-    pub(super) fn deadline(&self, alone: bool) -> Option<Time> {
+    pub(super) fn deadline(&self, checks_quorum: bool) -> Option<Time> {
         let expires = self.waiting.iter().map(|waiting| waiting.until).min();
         let announces = (!self.unaware.is_empty()).then_some(self.announce_at);
-        let checks = (!alone).then_some(self.check_quorum_at);
+        let checks = checks_quorum.then_some(self.check_quorum_at);
         earliest([expires, announces, checks, self.drain_at])
     }
 
@@ -164,8 +164,9 @@ impl Quorum {
     /// Does what is due of a leader. It leads no more if no majority has fetched for too long (C5).
     pub(super) fn tick_leader(&mut self, hands: &mut Hands<'_>) -> Result<(), Stop> {
         let timeout = self.check_quorum_timeout();
+        let checks_quorum = self.checks_quorum();
         let Role::Leader(leader) = &mut self.role else { return Ok(()) };
-        if self.voters.len() > 1 && hands.now >= leader.check_quorum_at {
+        if checks_quorum && hands.now >= leader.check_quorum_at {
             // When the last of the nearest majority was heard; this one always hears itself.
             let mut heard: Vec<Option<Time>> = leader.voters.values().map(|progress| progress.heard).collect();
             heard.sort_unstable_by_key(|&heard| std::cmp::Reverse(heard));
@@ -377,6 +378,11 @@ impl Quorum {
 
     pub(super) fn answer(&self, reply_to: &ReplyTo, response: Response, hands: &mut Hands<'_>) {
         hands.effects.send(Envelope::response(reply_to, self.own.id, response));
+    }
+
+    /// Whether a leader has to be heard: not if it is alone.
+    pub(super) fn checks_quorum(&self) -> bool {
+        self.voters.len() > 1 && self.protocol.yielding.checks_quorum()
     }
 
     /// C5: half as long again as a follower waits.

@@ -217,12 +217,11 @@ impl Quorum {
 
     /// When something is due.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        let alone = self.voters.len() == 1;
         let own = match &self.role {
             Role::Unattached(unattached) => self.is_voter().then_some(unattached.election_at),
             Role::Prospective(election) => Some(election.election_at),
             Role::Candidate(election) => Some(election.backing_off.unwrap_or(election.election_at)),
-            Role::Leader(leader) => leader.deadline(alone),
+            Role::Leader(leader) => leader.deadline(self.checks_quorum()),
             Role::Resigned(resigned) => Some(resigned.election_at),
             Role::Follower(follower) => Some(follower.fetch_until),
         };

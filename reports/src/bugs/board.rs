@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use scenarios::known_bugs::{self, KnownBug, WAITING, published_of};
+use scenarios::known_bugs::{self, HARMLESS, KnownBug, WAITING, published_of};
 use scenarios::search::{Climbed, Hunt, Rung, Strategy};
 use serde::Serialize;
 
@@ -319,7 +319,10 @@ pub(crate) fn bug_named(id: &str) -> Result<&'static KnownBug, String> {
         return Ok(bug);
     }
     if let Some(row) = WAITING.iter().find(|row| row.id.eq_ignore_ascii_case(id)) {
-        return Err(format!("{} ({}) waits for {}, which are not built yet", row.id, row.name, row.part));
+        return Err(format!("{} ({}) waits for {}: not built yet", row.id, row.name, row.part));
+    }
+    if let Some(row) = HARMLESS.iter().find(|row| row.id.eq_ignore_ascii_case(id)) {
+        return Err(format!("{} ({}) does no harm: {}", row.id, row.name, row.why));
     }
     let ids: Vec<&str> = known_bugs::all().map(|bug| bug.id).collect();
     Err(format!("there is no bug `{id}`; there are {}", ids.join(", ")))
@@ -350,6 +353,8 @@ mod tests {
     fn a_bug_that_waits_is_told_from_one_that_does_not_exist() {
         assert_eq!(bug_named("b01").unwrap().id, "B01");
         assert!(bug_named("B22").unwrap_err().contains("waits for transactions"));
+        assert!(bug_named("B28").unwrap_err().contains("does no harm"));
+        assert_eq!(bug_named("B39").unwrap().id, "B02", "told under another number");
         assert!(bug_named("B99").unwrap_err().contains("there are B01"));
     }
 }

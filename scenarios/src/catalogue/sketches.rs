@@ -335,7 +335,7 @@ fn destroyed(
     let storm = Weather::Written(Storm::of(strikes.collect()));
     // A light load: what is asked is who still has it. With keys, so that every partition has some of it by then: without,
     // a producer stays with one partition until it has filled a batch.
-    let load = Load { rate: 50, keys: 32, ends: load_ends(first), deletions: None };
+    let load = Load { rate: 50, keys: 32, ends: load_ends(first), ..Load::default() };
     let length = first + Duration::from_secs_f64(gap * f64::from(doomed)) + Duration::from_secs(12);
     Sketch { cluster: cluster.producers(1).consumers(1).acks(Acks::All), storm, load, length }
 }

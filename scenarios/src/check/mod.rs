@@ -16,6 +16,7 @@ pub(crate) mod epochs;
 pub(crate) mod history;
 pub(crate) mod images;
 pub(crate) mod in_sync;
+pub(crate) mod listings;
 pub(crate) mod logs;
 pub(crate) mod order;
 pub(crate) mod partition;

@@ -84,6 +84,17 @@ pub(super) fn three_controllers() -> Cluster {
     brisk(Cluster::of(3).controllers(3)).min_isr(2)
 }
 
+/// A leader gives up its followers before a controller that is cut off gives up.
+pub(super) fn three_controllers_impatient() -> Cluster {
+    three_controllers().property("replica.lag.time.max.ms", 1_000)
+}
+
+/// Whoever is a little late is sent a snapshot of the metadata.
+pub(super) fn three_controllers_with_snapshots() -> Cluster {
+    let often = [("metadata.log.max.record.bytes.between.snapshots", "1000"), ("metadata.max.retention.bytes", "1000")];
+    three_controllers().partitions(4).properties(&often)
+}
+
 /// Who lags leaves soon, and who has caught up joins soon.
 pub(super) fn three_quick() -> Cluster {
     three().property("replica.fetch.wait.max.ms", 50).property("replica.lag.time.max.ms", 300)

@@ -3,6 +3,7 @@
 use model::protocol::*;
 
 use super::clusters::*;
+use super::stories::moving::*;
 use super::stories::*;
 use super::{Breaks, KnownBug};
 use crate::guarantee::Guarantee;
@@ -164,6 +165,39 @@ pub(super) const BUGS: &[KnownBug] = &[
         cluster: six,
         story: a_partition_moves_to_others,
         breaks: Breaks::Promise(Guarantee::Durability),
+        families: &[Family::Administration, Family::Crashes],
+        seeds: 5,
+    },
+    KnownBug {
+        id: "B34",
+        name: "a proposal that was not applied is waited for",
+        source: "KIP-497 at first, KAFKA-12686",
+        protocol: Protocol { withdrawing: Withdrawing::Never, ..Protocol::LATEST },
+        cluster: three,
+        story: the_set_changes_while_a_proposal_is_under_way,
+        breaks: Breaks::Promise(Guarantee::Progress),
+        families: &[Family::Crashes, Family::Partitions, Family::Weather],
+        seeds: 10,
+    },
+    KnownBug {
+        id: "B40",
+        name: "a replica that was removed and comes back is taken for what it was",
+        source: "KIP-455 in KRaft, AK#10753 (R75, R98)",
+        protocol: Protocol { moving: Moving::InTheSameEpoch, ..Protocol::LATEST },
+        cluster: three,
+        story: a_replica_is_removed_and_is_back_before_its_word,
+        breaks: Breaks::Promise(Guarantee::LeaderCompleteness),
+        families: &[Family::Administration, Family::Weather, Family::Partitions],
+        seeds: 10,
+    },
+    KnownBug {
+        id: "B41",
+        name: "who is no replica any more stays in sync",
+        source: "KAFKA-6638, KAFKA-9672",
+        protocol: Protocol { moving: Moving::RemovedStayInSync, ..Protocol::LATEST },
+        cluster: six,
+        story: a_partition_moves_to_others,
+        breaks: Breaks::Promise(Guarantee::InSyncSet),
         families: &[Family::Administration, Family::Crashes],
         seeds: 5,
     },

@@ -3,6 +3,7 @@
 use model::protocol::*;
 
 use super::clusters::*;
+use super::stories::a_few_records;
 use super::stories::controllers::*;
 use super::{Breaks, KnownBug};
 use crate::guarantee::Guarantee;
@@ -63,6 +64,61 @@ pub(super) const BUGS: &[KnownBug] = &[
         breaks: Breaks::Promise(Guarantee::MetadataLog),
         families: &[Family::Controllers, Family::PowerLosses],
         seeds: 10,
+    },
+    KnownBug {
+        id: "B76",
+        name: "the controller answers before its decision is committed",
+        source: "planted (C30, R73)",
+        protocol: quorum(Quorum { answering: Answering::AtOnce, ..Quorum::LATEST }),
+        cluster: three_controllers_impatient,
+        story: a_leader_and_the_controller_are_cut_off_together,
+        breaks: Breaks::Promise(Guarantee::InSyncSet),
+        families: &[Family::Partitions, Family::Controllers, Family::Crashes],
+        seeds: 5,
+    },
+    KnownBug {
+        id: "P47",
+        name: "a broker obeys metadata that is not committed",
+        source: "planted (C45)",
+        protocol: quorum(Quorum { obeying: Obeying::Everything, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: a_few_records,
+        breaks: Breaks::Promise(Guarantee::Epochs),
+        families: &[Family::Controllers, Family::Partitions],
+        seeds: 3,
+    },
+    KnownBug {
+        id: "B71",
+        name: "a controller that no other one hears leads on",
+        source: "before KAFKA-15489",
+        protocol: quorum(Quorum { yielding: Yielding::ToAnotherLeader, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: the_active_controller_is_cut_off_from_the_others,
+        breaks: Breaks::Promise(Guarantee::MetadataLog),
+        families: &[Family::Controllers, Family::Partitions],
+        seeds: 3,
+    },
+    KnownBug {
+        id: "B73",
+        name: "a snapshot holds what is not committed",
+        source: "planted; KAFKA-14203, KAFKA-13968",
+        protocol: quorum(Quorum { snapshotting: Snapshotting::WhatIsDecided, ..Quorum::LATEST }),
+        cluster: three_controllers_with_snapshots,
+        story: a_broker_starts_while_another_leaves_and_commits_take_long,
+        breaks: Breaks::Promise(Guarantee::MetadataLog),
+        families: &[Family::Administration, Family::Crashes, Family::Controllers, Family::Weather],
+        seeds: 10,
+    },
+    KnownBug {
+        id: "B74",
+        name: "a controller builds on what it had decided in vain",
+        source: "planted; KAFKA-20839",
+        protocol: quorum(Quorum { renouncing: Renouncing::Remembers, ..Quorum::LATEST }),
+        cluster: three_controllers,
+        story: a_controller_that_was_cut_off_is_the_active_one_again,
+        breaks: Breaks::Promise(Guarantee::Progress),
+        families: &[Family::Controllers, Family::Partitions, Family::Crashes],
+        seeds: 20,
     },
 ];
 

@@ -3,6 +3,7 @@
 use model::protocol::*;
 
 use super::clusters::*;
+use super::stories::listing::*;
 use super::stories::*;
 use super::{Breaks, KnownBug};
 use crate::guarantee::Guarantee;
@@ -151,5 +152,41 @@ pub(super) const BUGS: &[KnownBug] = &[
         breaks: Breaks::Promise(Guarantee::HighWatermark),
         families: &[Family::Crashes, Family::Pauses],
         seeds: 10,
+    },
+    KnownBug {
+        id: "B26",
+        name: "an epoch is put on record with its first record only",
+        source: "KAFKA-7415",
+        protocol: Protocol {
+            storage: Storage { recording: Recording::WithTheFirstRecord, ..Storage::LATEST },
+            ..Protocol::LATEST
+        },
+        cluster: two_unclean,
+        story: a_leader_that_writes_nothing_is_asked_for_an_epoch_that_it_never_had,
+        breaks: Breaks::Promise(Guarantee::Progress),
+        families: &[Family::Crashes, Family::Partitions],
+        seeds: 10,
+    },
+    KnownBug {
+        id: "B31",
+        name: "a fresh leader tells where its log ends before it knows",
+        source: "KAFKA-2334, before KIP-207",
+        protocol: Protocol { listing: Listing::AtOnce, ..Protocol::LATEST },
+        cluster: three,
+        story: the_end_is_asked_for_before_and_after_a_failover,
+        breaks: Breaks::Promise(Guarantee::CommittedReads),
+        families: &[Family::Crashes, Family::Weather],
+        seeds: 10,
+    },
+    KnownBug {
+        id: "B68",
+        name: "the record at the high watermark is told of",
+        source: "planted; review of KAFKA-5522",
+        protocol: Protocol { listing: Listing::OneTooFar, ..Protocol::LATEST },
+        cluster: three,
+        story: the_newest_record_is_asked_for_before_it_is_committed,
+        breaks: Breaks::Promise(Guarantee::CommittedReads),
+        families: &[Family::Pauses, Family::Weather],
+        seeds: 5,
     },
 ];

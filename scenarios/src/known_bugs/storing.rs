@@ -4,6 +4,7 @@ use model::protocol::*;
 
 use super::clusters::*;
 use super::stories::disks::*;
+use super::stories::moving::*;
 use super::stories::*;
 use super::{Breaks, KnownBug};
 use crate::guarantee::Guarantee;
@@ -97,6 +98,28 @@ pub(super) const BUGS: &[KnownBug] = &[
         breaks: Breaks::Promise(Guarantee::Progress),
         families: &[Family::Crashes, Family::Partitions],
         seeds: 10,
+    },
+    KnownBug {
+        id: "B42",
+        name: "the log of a deleted topic is taken for that of another one of its name",
+        source: "before KIP-516, KAFKA-13972",
+        protocol: with(Storage { claiming: Claiming::ByName, ..Storage::LATEST }),
+        cluster: three,
+        story: a_topic_is_made_anew_while_a_broker_is_away,
+        breaks: Breaks::Promise(Guarantee::NothingMadeUp),
+        families: &[Family::Administration, Family::Crashes],
+        seeds: 10,
+    },
+    KnownBug {
+        id: "B27",
+        name: "the leader epochs are not synced when they are put on record",
+        source: "KAFKA-16541; also P25",
+        protocol: with(Storage { recording: Recording::Unsynced, ..Storage::LATEST }),
+        cluster: three_small_segments,
+        story: the_power_goes_between_many_segments,
+        breaks: Breaks::Promise(Guarantee::DerivedState),
+        families: &[Family::PowerLosses],
+        seeds: 30,
     },
 ];
 

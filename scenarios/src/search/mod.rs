@@ -65,6 +65,8 @@ pub struct Ground {
 const LENGTH: Duration = Duration::from_secs(15);
 /// Records a second.
 const RATE: u32 = 40;
+/// How often it is asked where a log ends, where that is what goes wrong.
+const LISTINGS: Duration = Duration::from_millis(100);
 
 /// A search under way: plans come out of it, and what came of them goes in.
 pub(crate) trait Searcher {
@@ -160,7 +162,12 @@ impl Ground {
         Self {
             name: format!("bug-{}", bug.id),
             cluster: bug.cluster(),
-            load: Load { rate: RATE, keys: 8, ..Load::default() },
+            load: Load {
+                rate: RATE,
+                keys: 8,
+                listings: bug.is_about_listings().then_some(LISTINGS),
+                ..Load::default()
+            },
             families: bug.families.to_vec(),
             length: LENGTH,
         }

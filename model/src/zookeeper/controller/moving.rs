@@ -233,8 +233,7 @@ impl Reign {
         let assignment = self.context.assignment(partition);
         let target = assignment.target();
         let Some(now) = self.context.state(partition) else { return };
-        let in_sync: Vec<BrokerId> = now.isr.iter().copied().filter(|member| target.contains(member)).collect();
-        let Some(isr) = hands.protocol.moving.ends_with(&target, &in_sync) else { return };
+        let Some(isr) = hands.protocol.moving.ends_with(&target, &now.isr, &assignment.removing) else { return };
         let now = PartitionRegistration { isr, ..now.clone() };
         let Some(mut after) = self.circumstances(partition, hands, |by| without_others(&now, &target, by)) else {
             return;

@@ -3,7 +3,7 @@
 use model::config::{Acks, TopicConfig};
 use model::event::Event;
 use model::names::{EndOffset, LeaderEpoch, Offset};
-use model::wire::ErrorCode;
+use model::wire::{ErrorCode, OffsetSpec};
 use sim::fact::Chapter;
 
 use crate::check::play::{B1, B2, B3, CONSUMER, P, Play, Q, batch, one, settings};
@@ -424,4 +424,42 @@ fn a_judge_can_be_forked_with_its_world() {
     }
     assert_eq!(one.broken(), ["read-order/poll-skip"]);
     assert_eq!(one.judge.violations(), other.judge.violations());
+}
+
+/// A client is told of an offset.
+fn told(play: &mut Play, spec: OffsetSpec, offset: u64) {
+    let found = Some((EndOffset(offset), None));
+    play.note(CONSUMER, Event::OffsetListed { partition: P, spec, found, error: ErrorCode::None });
+}
+
+#[test]
+fn reads_clients_are_told_of_what_is_committed_only() {
+    let mut play = Play::new();
+    play.committed(batch(0, 5, 0, 7));
+    told(&mut play, OffsetSpec::Latest, 5);
+    told(&mut play, OffsetSpec::MaxTimestamp, 4);
+    play.holds();
+    let mut beyond = play.clone();
+    told(&mut beyond, OffsetSpec::Latest, 6);
+    beyond.breaks("reads/listed-end-not-committed");
+    told(&mut play, OffsetSpec::MaxTimestamp, 5);
+    play.breaks("reads/listed-record-not-committed");
+}
+
+#[test]
+fn reads_the_end_of_a_log_never_falls() {
+    let mut play = Play::new();
+    play.committed(batch(0, 5, 0, 7));
+    told(&mut play, OffsetSpec::Latest, 5);
+    let mut replaced = play.clone();
+    replaced.elect(Some(B2), &[B1, B2, B3]);
+    told(&mut replaced, OffsetSpec::Latest, 4);
+    replaced.holds();
+    replaced.followed(B1, (1, 1), B2);
+    told(&mut replaced, OffsetSpec::Latest, 3);
+    replaced.holds();
+    told(&mut replaced, OffsetSpec::Latest, 2);
+    replaced.breaks("reads/listed-end-fell");
+    told(&mut play, OffsetSpec::Latest, 4);
+    play.breaks("reads/listed-end-fell");
 }

@@ -17,6 +17,7 @@ const CHECKS: &[&str] = &[
     include_str!("../epochs.rs"),
     include_str!("../history.rs"),
     include_str!("../in_sync.rs"),
+    include_str!("../listings.rs"),
     include_str!("../logs.rs"),
     include_str!("../order.rs"),
     include_str!("../progress.rs"),

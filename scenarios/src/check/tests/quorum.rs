@@ -1,13 +1,15 @@
 //! The controllers' metadata logs.
 
+use std::time::Duration;
+
 use model::event::{Event, QuorumRole};
 use model::log::BatchId;
 use model::names::{ControllerId, DirectoryId, EndOffset, LeaderEpoch, SnapshotId};
-use model::wire::Voter;
-use sim::fact::{Chapter, Ending, What};
+use model::wire::{Channel, Voter};
+use sim::fact::{Api, Chapter, Ending, What};
 use sim::fault::Fault;
 
-use crate::check::play::{Play, one};
+use crate::check::play::{B1, Play, one};
 
 const C1: ControllerId = ControllerId(3001);
 const C2: ControllerId = ControllerId(3002);
@@ -192,4 +194,35 @@ fn progress_one_controller_leads_if_a_majority_runs() {
     }
     let found = too_few.judge.unsettled();
     assert!(found.iter().all(|found| found.excuse.is_some()), "{found:?}");
+}
+
+/// A controller asks another one for what it has.
+fn asks(play: &mut Play, from: ControllerId, of: ControllerId) {
+    let (channel, api) = (Channel::Quorum, Api::FetchMetadataRequest);
+    play.say(of, What::Delivered { from: from.into(), channel, api, correlation: 1, error: None });
+}
+
+#[test]
+fn metadata_log_who_leads_is_heard_by_a_majority() {
+    let mut play = three();
+    for _ in 0..5 {
+        play.wait(3);
+        asks(&mut play, C2, C1);
+        play.note(B1, Event::Fenced { fenced: false });
+    }
+    play.holds();
+    let mut punctual = play.clone();
+    punctual.wait(3);
+    punctual.note(C1, Event::QuorumRole { epoch: LeaderEpoch(1), role: QuorumRole::Resigned, leader: None });
+    punctual.wait(60);
+    punctual.note(B1, Event::Fenced { fenced: false });
+    punctual.holds();
+    let mut stands_still = play.clone();
+    stands_still.struck(C1, |target| Fault::Pause(target, Duration::from_secs(9)));
+    stands_still.wait(9);
+    stands_still.note(B1, Event::Fenced { fenced: false });
+    stands_still.holds();
+    play.wait(4);
+    play.note(B1, Event::Fenced { fenced: false });
+    play.breaks("metadata-log/leads-unheard");
 }

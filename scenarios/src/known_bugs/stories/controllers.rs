@@ -4,12 +4,13 @@ use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
-use model::names::Node;
+use model::names::{ControllerId, Node};
 use model::wire::{AdminRequest, AlteredResource};
 use sim::fact::Fact;
 use sim::fault::{Fault, Target};
 
 use super::World;
+use crate::seen;
 
 /// Long enough for an election among controllers, and for brokers to find who won.
 const A_WHILE: Duration = Duration::from_secs(6);
@@ -95,6 +96,96 @@ pub fn controllers_lead_in_turn_and_die_early(w: &mut World) {
         w.run_for(Duration::from_millis(500));
     }
     w.quiet();
+}
+
+/// A leader of a partition and the active controller are cut off from all others, together. Records come in, and the others lag.
+pub fn a_leader_and_the_controller_are_cut_off_together(w: &mut World) {
+    w.produce(5);
+    let (leader, active) = (w.leader(), w.controller());
+    let inside = [Node::from(leader), active.into()];
+    let servers = w.brokers().into_iter().map(Node::from).chain(w.controllers().into_iter().map(Node::from));
+    for outside in servers.filter(|node| !inside.contains(node)) {
+        for node in inside {
+            w.cut(node, outside);
+        }
+    }
+    for _ in 0..20 {
+        w.send(1);
+        w.run_for(Duration::from_millis(100));
+    }
+    w.run_for(A_WHILE);
+    w.quiet();
+}
+
+/// The active controller hears brokers, and no other controller, for longer than it may take that for a majority.
+pub fn the_active_controller_is_cut_off_from_the_others(w: &mut World) {
+    w.produce(5);
+    cut_off_from_standbys(w);
+    w.run_for(A_WHILE);
+    w.quiet();
+}
+
+/// The active controller is cut off from the others when it decides; another one is, when the operator's word is carried out, and
+/// the first is the active one again.
+pub fn a_controller_that_was_cut_off_is_the_active_one_again(w: &mut World) {
+    w.produce(5);
+    let leaver = w.followers()[1];
+    let first = cut_off_from_standbys(w);
+    w.terminate(leaver);
+    w.until(|fact| leads(fact) && fact.node != Some(first.into()));
+    w.heal_network();
+    w.run_for(A_WHILE);
+    for _ in 0..8 {
+        let active = w.controller();
+        if active == first {
+            break;
+        }
+        w.crash(active);
+        w.run_for(A_WHILE);
+        w.inflict(&Fault::Start(active.into()));
+        w.run_for(Duration::from_secs(2));
+    }
+    w.restart(leaver);
+    w.run_for(A_WHILE);
+    w.quiet();
+}
+
+/// It takes long until something is committed, and an operator has much decided. One broker leaves, and another that was away reads
+/// at its start what there is at that moment.
+pub fn a_broker_starts_while_another_leaves_and_commits_take_long(w: &mut World) {
+    w.produce(5);
+    let active = w.controller();
+    for standby in w.standbys() {
+        w.delay(active, standby, Duration::from_millis(250));
+    }
+    for nth in 1..=6 {
+        let [leaves, returns] = w.followers()[..] else { panic!("the story needs two followers") };
+        w.crash(returns);
+        w.until(|fact| seen::fenced_by_controller(fact, returns));
+        w.terminate(leaves);
+        decide_slowly(w, 2 * nth);
+        w.restart(returns);
+        decide_slowly(w, 10);
+        w.restart(leaves);
+        w.run_for(A_WHILE);
+    }
+    w.quiet();
+}
+
+/// Asks for one decision after another.
+fn decide_slowly(w: &mut World, decisions: u32) {
+    for _ in 0..decisions {
+        ask(w, 1);
+        w.run_for(Duration::from_millis(100));
+    }
+}
+
+fn cut_off_from_standbys(w: &mut World) -> ControllerId {
+    let active = w.controller();
+    for standby in w.standbys() {
+        w.cut(active, standby);
+    }
+    active
 }
 
 fn leads(fact: &Fact) -> bool {

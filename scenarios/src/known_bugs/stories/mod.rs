@@ -2,6 +2,8 @@
 
 pub mod controllers;
 pub mod disks;
+pub mod listing;
+pub mod moving;
 
 use sim::Verbs;
 use std::time::Duration;
@@ -333,6 +335,23 @@ pub fn two_leaders_in_turn_write_what_the_other_never_had(w: &mut World) {
     w.restart(first);
     w.until(|fact| seen::led_by(fact, first));
     one_by_one(w, 5);
+    w.run_for(Duration::from_secs(1));
+    w.restart(second);
+    w.quiet();
+}
+
+/// The same up to where the first one leads again, and writes nothing: the other comes back to a leader whose log has nothing of the
+/// epoch in which it leads.
+pub fn a_leader_that_writes_nothing_is_asked_for_an_epoch_that_it_never_had(w: &mut World) {
+    let first = replace_the_leader_behind_its_back_without_healing(w, 10);
+    w.crash(first);
+    w.heal_network();
+    let second = w.leader();
+    one_by_one(w, 5);
+    w.run_for(Duration::from_secs(1));
+    w.crash(second);
+    w.restart(first);
+    w.until(|fact| seen::led_by(fact, first));
     w.run_for(Duration::from_secs(1));
     w.restart(second);
     w.quiet();
