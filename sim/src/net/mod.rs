@@ -7,6 +7,7 @@
 
 mod connection;
 mod link;
+mod prospect;
 mod rules;
 #[cfg(test)]
 mod tests;

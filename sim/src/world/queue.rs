@@ -65,6 +65,11 @@ impl<T> Queue<T> {
         self.heap.peek().map(|key| key.0.at())
     }
 
+    /// Everything that is in it, in no order.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
+        self.slab.iter().flatten()
+    }
+
     /// Takes out what happens next.
     pub(crate) fn pop(&mut self) -> Option<(Moment, T)> {
         let Reverse(key) = self.heap.pop()?;
