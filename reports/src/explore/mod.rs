@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use cpu_time::ProcessTime;
 use scenarios::failure::Failure;
-use scenarios::run::run_traced;
+use scenarios::known_bugs::Breaks;
+use scenarios::run::{run, run_traced};
 use scenarios::search::explore::{Bounds, Broken, Exploration, SmallWorld, Tally};
 
 pub(crate) use self::place::Place;
@@ -93,6 +94,10 @@ fn explored(order: &Order, place: &Place, draft: &Draft) -> Result<Row, OutputEr
             if !kept.contains_key(fingerprint) {
                 kept.insert(fingerprint.clone(), kept_way(place, fingerprint, broken, draft)?);
             }
+        }
+        if let Some(allowed) = came.tally.showing(Breaks::Nothing).filter(|_| place.breaks.contains(&Breaks::Nothing)) {
+            let loss = || Way::allowed(place, allowed, Breaks::Nothing.shown_by(&run(&allowed.plan)));
+            kept.entry(Breaks::Nothing.name().to_owned()).or_insert_with(loss);
         }
         row.found |= place.breaks_as_expected(&came.tally);
         let over = came.depth.ended != Ended::Exhausted;

@@ -16,7 +16,7 @@ pub(crate) struct Place {
     /// The cluster, and of which families what befalls it is.
     pub(crate) ground: Ground,
     /// What is expected to break: any of these; nothing if there are none.
-    pub(crate) breaks: Vec<Guarantee>,
+    pub(crate) breaks: Vec<Breaks>,
     /// States in the model checker's shortest trace to a violation, if there is one that was published.
     pub(crate) shortest_trace: Option<u32>,
 }
@@ -24,27 +24,24 @@ pub(crate) struct Place {
 impl Place {
     /// Where a known bug is.
     pub(crate) fn of(bug: &KnownBug) -> Self {
-        let breaks = match bug.breaks {
-            Breaks::Promise(guarantee) => vec![guarantee],
-            Breaks::Nothing => Vec::new(),
-        };
         Self {
             id: bug.id.to_owned(),
             name: bug.name.to_owned(),
             ground: Ground::of(bug),
-            breaks,
+            breaks: vec![bug.breaks],
             shortest_trace: published_of(bug.id).map(|row| row.shortest),
         }
     }
 
     /// A rung of the published ladder.
     pub(crate) fn of_rung(rung: &Rung) -> Self {
-        let committed = vec![Guarantee::Durability, Guarantee::LeaderCompleteness, Guarantee::LogMatching];
+        let committed = [Guarantee::Durability, Guarantee::LeaderCompleteness, Guarantee::LogMatching];
+        let broken = rung.shortest.map(|_| committed.map(Breaks::Promise).to_vec());
         Self {
             id: format!("{}, {} replicas", rung.design, rung.replicas),
             name: "the published ladder".to_owned(),
             ground: rung.ground(),
-            breaks: if rung.shortest.is_some() { committed } else { Vec::new() },
+            breaks: broken.unwrap_or_default(),
             shortest_trace: rung.shortest,
         }
     }
@@ -65,7 +62,7 @@ impl Place {
 
     /// Whether something has broken that was expected to.
     pub(crate) fn breaks_as_expected(&self, tally: &Tally) -> bool {
-        tally.breaking(|guarantee| self.breaks.contains(&guarantee)).is_some()
+        self.breaks.iter().any(|breaks| tally.showing(*breaks).is_some())
     }
 
     /// The id, as part of a file's name.

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use scenarios::known_bugs::Breaks;
 use scenarios::search::explore::{Broken, Tally};
 use serde::Serialize;
 
@@ -34,7 +35,7 @@ pub(crate) struct Row {
     id: String,
     name: String,
     brokers: u32,
-    /// What is expected to break: the ids of guarantees.
+    /// What is expected to break: the ids of guarantees, or a loss within the contract.
     expected: Vec<&'static str>,
     /// States in the model checker's shortest trace, if it is published.
     shortest_trace: Option<u32>,
@@ -131,7 +132,7 @@ impl Row {
             id: place.id.clone(),
             name: place.name.clone(),
             brokers,
-            expected: place.breaks.iter().map(|guarantee| guarantee.id()).collect(),
+            expected: place.breaks.iter().map(|breaks| breaks.name()).collect(),
             shortest_trace: place.shortest_trace,
             found: false,
             failed: None,
@@ -173,12 +174,18 @@ impl Way {
         Self {
             fingerprint: fingerprint.to_owned(),
             guarantees: broken.guarantees.iter().map(|guarantee| guarantee.id()).collect(),
-            expected: broken.guarantees.iter().any(|guarantee| place.breaks.contains(guarantee)),
+            expected: broken.guarantees.iter().any(|guarantee| place.breaks.contains(&Breaks::Promise(*guarantee))),
             deviations: broken.depth,
             strikes: broken.plan.storm.strikes.iter().map(ToString::to_string).collect(),
             reproduced,
             file: None,
         }
+    }
+
+    /// A loss that the contract allows, where one is looked for.
+    pub(crate) fn allowed(place: &Place, allowed: &Broken, reproduced: bool) -> Self {
+        let expected = place.breaks.contains(&Breaks::Nothing);
+        Self { expected, ..Self::of(place, Breaks::Nothing.name(), allowed, reproduced) }
     }
 }
 

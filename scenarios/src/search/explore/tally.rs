@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::guarantee::Guarantee;
+use crate::known_bugs::Breaks;
 use crate::run::{Outcome, Plan};
 
 /// What was explored.
@@ -24,6 +25,8 @@ pub struct Tally {
     pub steps_from_the_start: u64,
     /// What was broken, by fingerprint.
     pub broken: BTreeMap<String, Broken>,
+    /// Where records were lost that nobody had promised to keep.
+    pub allowed: Option<Broken>,
     /// Whether it was called off before all was explored.
     pub cut_short: bool,
 }
@@ -44,9 +47,12 @@ pub struct Broken {
 impl Tally {
     /// Takes in what came of one node.
     pub(super) fn judge(&mut self, plan: impl FnOnce() -> Plan, depth: u32, outcome: &Outcome) {
-        let Some(fingerprint) = outcome.fingerprint() else { return };
         let first = || Broken { nodes: 0, plan: plan(), depth, guarantees: guarantees(outcome) };
-        self.broken.entry(fingerprint).or_insert_with(first).nodes += 1;
+        if let Some(fingerprint) = outcome.fingerprint() {
+            self.broken.entry(fingerprint).or_insert_with(first).nodes += 1;
+        } else if Breaks::Nothing.shown_by(outcome) {
+            self.allowed.get_or_insert_with(first).nodes += 1;
+        }
     }
 
     /// Adds another part, explored later.
@@ -59,18 +65,26 @@ impl Tally {
         self.steps += other.steps;
         self.steps_from_the_start += other.steps_from_the_start;
         self.cut_short |= other.cut_short;
+        if let Some(allowed) = other.allowed {
+            let nodes = allowed.nodes;
+            self.allowed.get_or_insert(Broken { nodes: 0, ..allowed }).nodes += nodes;
+        }
         for (fingerprint, broken) in other.broken {
             let nodes = broken.nodes;
             self.broken.entry(fingerprint).or_insert_with(|| Broken { nodes: 0, ..broken }).nodes += nodes;
         }
     }
 
-    /// The first way that breaks one of these guarantees, with the fewest deviations.
-    pub fn breaking(&self, wanted: impl Fn(Guarantee) -> bool) -> Option<(&str, &Broken)> {
-        let mut ways: Vec<_> =
-            self.broken.iter().filter(|(_, way)| way.guarantees.iter().any(|one| wanted(*one))).collect();
-        ways.sort_by_key(|(_, way)| way.depth);
-        ways.first().map(|(fingerprint, way)| (fingerprint.as_str(), *way))
+    /// A way that shows this, with the fewest deviations.
+    #[must_use]
+    pub fn showing(&self, breaks: Breaks) -> Option<&Broken> {
+        match breaks {
+            Breaks::Promise(guarantee) => {
+                let ways = self.broken.values().filter(|way| way.guarantees.contains(&guarantee));
+                ways.min_by_key(|way| way.depth)
+            }
+            Breaks::Nothing => self.allowed.as_ref(),
+        }
     }
 }
 
