@@ -28,9 +28,9 @@ const DEFAULT_OUT: &str = "highwater-explore";
 pub(super) struct ExploreArguments {
     /// Which known bugs, by their ids, such as B01 [default: the latest protocol].
     bugs: Vec<String>,
-    /// The published ladder, too: five designs with two and with three replicas.
-    #[arg(long)]
-    ladder: bool,
+    /// The published ladder, too: five designs with two and with three replicas; all ten rungs, or those with these numbers, from 1.
+    #[arg(long, value_name = "N,..", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    ladder: Option<String>,
     /// How many deviations from the default schedule in a run at most [default: 2].
     #[arg(long, value_name = "D", allow_hyphen_values = true)]
     depth: Option<String>,
@@ -63,8 +63,8 @@ pub(super) struct ExploreArguments {
 pub(super) fn explore(arguments: ExploreArguments) -> Result<Wish, Refusal> {
     let bugs: Result<Vec<Place>, String> = arguments.bugs.iter().map(|id| bug_named(id).map(Place::of)).collect();
     let mut places = bugs.map_err(|what| usage(&format!("error: {what}")))?;
-    if arguments.ladder {
-        places.extend(LADDER.iter().map(Place::of_rung));
+    if let Some(rungs) = &arguments.ladder {
+        places.extend(ladder(rungs)?);
     }
     if places.is_empty() {
         places.push(Place::latest());
@@ -88,6 +88,17 @@ pub(super) fn explore(arguments: ExploreArguments) -> Result<Wish, Refusal> {
         all: arguments.all,
     };
     Ok(Wish::Explore(Box::new(order), arguments.out.unwrap_or_else(|| DEFAULT_OUT.into())))
+}
+
+fn ladder(text: &str) -> Result<Vec<Place>, Refusal> {
+    if text == "all" {
+        return Ok(LADDER.iter().map(Place::of_rung).collect());
+    }
+    let rung = |number: &str| {
+        let nth = count("ladder", number, LADDER.len() as u64)?;
+        Ok(Place::of_rung(&LADDER[nth as usize - 1]))
+    };
+    text.split(',').map(rung).collect()
 }
 
 fn seconds(option: &str, text: &str) -> Result<Duration, Refusal> {
