@@ -29,9 +29,9 @@ const SHORTER: u32 = 3;
 const SEED: u64 = 1;
 
 impl SmallWorld {
-    /// Brokers, records and horizon if nobody says: those of the cluster, three, and eight seconds.
+    /// How many records if nobody says.
     pub const RECORDS: u32 = 3;
-    /// Choices are made, and records are written, before that.
+    /// Choices are made before that if nobody says.
     pub const HORIZON: Duration = Duration::from_secs(8);
 
     /// The small world of this ground: with its protocol, settings and families of faults, but with so many records, within this

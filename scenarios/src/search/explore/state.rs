@@ -6,8 +6,9 @@
 //! the same messages, tasks, faults and rules are under way ([`World::hash_prospect`](sim::World::hash_prospect)).
 //!
 //! **What is not seen:** how long it is until a timer fires, in which order what is under way arrives, since when somebody has been caught
-//! up, what clients and the controller remember apart from what they have committed, and numbers of connections and requests. Two
-//! nodes that are merged may therefore differ in their futures; an exploration can be made without merging, and a test compares both.
+//! up, what clients and the controller remember apart from what is committed and decided, what is on disks apart from logs and how far
+//! they are synced, and numbers of connections and requests. Two nodes that are merged may therefore differ in their futures; an
+//! exploration can be made without merging, and a test compares both.
 
 use std::hash::{Hash, Hasher};
 
