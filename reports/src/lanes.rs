@@ -151,6 +151,7 @@ impl Fold {
             Fault::Delay { from, to, .. } | Fault::Lag { from, to, .. } | Fault::Slow { from, to, .. } => {
                 self.lay_link(at, from.clone(), to.clone(), text);
             }
+            Fault::Stall { from, to, .. } => self.lay_link(at, from.clone(), to.clone(), text),
             Fault::CutBoth { between, and } => self.lay_link(at, between.clone(), and.clone(), text),
             Fault::Isolate(_) => self.lay_link(at, struck(), everyone(), text),
             Fault::Release { from, to } => self.lift_links(at, from, to),

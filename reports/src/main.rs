@@ -17,6 +17,7 @@ mod crash_states;
 mod diff;
 mod engines;
 mod exit;
+mod explore;
 mod failovers;
 mod figures;
 mod findings;
@@ -82,6 +83,7 @@ fn fulfil(wish: Wish) -> Result<Exit, Refusal> {
         Wish::CrashPoints(order, out) => writing::crash_points(&order, &out),
         Wish::CrashStates(order, chosen, bound, out) => writing::crash_states(&order, chosen, bound, &out),
         Wish::Bugs(order, out) => bugs::bugs(&order, &out),
+        Wish::Explore(order, out) => explore::explore(&order, &out),
         Wish::Engines(order, out) => engines::engines(&order, &out),
         Wish::CrashPoint(wish) => crash_points::show(&wish),
         Wish::Diff(wish) => diff::diff(&wish),

@@ -165,3 +165,19 @@ fn a_scenario_and_a_seed_can_be_replayed_without_a_file() {
     assert!(stdout.contains("the scenario begins") && stdout.contains("acked"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("every promise was kept"));
 }
+
+#[test]
+fn a_small_world_is_explored_and_what_breaks_is_kept_for_replay() {
+    let place = Place::new();
+    let out = place.path("explored");
+    let bounds = ["--depth", "1", "--records", "2", "--horizon", "3", "--jobs", "2", "--out", &out];
+    let output = highwater(&[&["explore", "B01"][..], &bounds].concat());
+    assert_eq!(code(&output), 0, "{}", said(&output));
+    let report = json(&out);
+    let way = &report["rows"][0]["ways"][0];
+    assert_eq!((&way["reproduced"], &way["deviations"]), (&true.into(), &1.into()), "{report}");
+    let file = way["file"].as_str().unwrap();
+    let again = highwater(&["replay", &format!("{out}/{file}")]);
+    assert_eq!(code(&again), 1, "{}", said(&again));
+    assert!(said(&again).contains(way["guarantees"][0].as_str().unwrap()), "{}", said(&again));
+}

@@ -196,6 +196,18 @@ pub enum Fault {
         /// Each message by this much.
         extra: Duration,
     },
+    /// Nothing that belongs to one conversation arrives for so long, one way, not even what is under way already; then all of it does, in
+    /// order. It ends by itself.
+    Stall {
+        /// Of this conversation.
+        channel: Channel,
+        /// From any of these.
+        from: Vec<Target>,
+        /// To any of these.
+        to: Vec<Target>,
+        /// For so long.
+        lasts: Duration,
+    },
 }
 
 /// What stops in a disk call.
@@ -298,6 +310,7 @@ impl Fault {
             | Self::Sever { between: one, and: other }
             | Self::Delay { from: one, to: other, .. }
             | Self::Lag { from: one, to: other, .. }
+            | Self::Stall { from: one, to: other, .. }
             | Self::Slow { from: one, to: other, .. }
             | Self::Mend { between: one, and: other } => Aim::Links(one, other),
         }
@@ -564,6 +577,9 @@ impl fmt::Display for Fault {
             }
             Self::Lag { channel, from, to, extra } => {
                 write!(f, "delay {channel:?} messages {} -> {} by {extra:?}", List(from), List(to))
+            }
+            Self::Stall { channel, from, to, lasts } => {
+                write!(f, "stall {channel:?} messages {} -> {} for {lasts:?}", List(from), List(to))
             }
             Self::Slow { from, to, bytes_per_second } => {
                 write!(f, "slow {} -> {} to {bytes_per_second} bytes/s", List(from), List(to))

@@ -24,7 +24,8 @@ const DEFAULT_OUT: &str = "highwater-bugs";
 pub(super) struct BugsArguments {
     /// Which bugs, by their ids, such as B01 [default: all].
     bugs: Vec<String>,
-    /// By which strategies: uniform, swarm, ambush, elections, late, priorities, guided, mixed, or all [default: mixed].
+    /// By which strategies: uniform, swarm, ambush, elections, late, priorities, guided, mixed, exhaustive (in the bug's small
+    /// world, see `highwater explore`; every hunt is the same one again), or all [default: mixed].
     #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
     strategy: Vec<String>,
     /// How much CPU time one hunt may take, in seconds [default: 60s].

@@ -7,6 +7,7 @@ mod bugs;
 mod campaign;
 mod diff;
 mod engines;
+mod explore;
 mod matrix;
 mod points;
 mod replay;
@@ -30,6 +31,7 @@ use self::campaign::RunArguments;
 use self::diff::DiffArguments;
 pub(crate) use self::diff::{Diff, Side, Source};
 use self::engines::EnginesArguments;
+use self::explore::ExploreArguments;
 use self::matrix::MatrixArguments;
 pub(crate) use self::points::CrashPoint;
 use self::points::PointsArguments;
@@ -60,6 +62,8 @@ pub(crate) enum Wish {
     CrashStates(Box<crash_points::Order>, Option<Chosen>, u32, PathBuf),
     /// Hunt known bugs and write a scoreboard.
     Bugs(Box<crate::bugs::Order>, PathBuf),
+    /// Explore small worlds and write what came of it.
+    Explore(Box<crate::explore::Order>, PathBuf),
     /// Ask both schedulers the same, and write a report.
     Engines(crate::engines::Order, PathBuf),
     /// Show one crash point.
@@ -110,6 +114,10 @@ enum Command {
     Matrix(MatrixArguments),
     /// Hunt the known bugs from fresh seeds and say how long each takes to find: the scoreboard of the museum.
     Bugs(BugsArguments),
+    /// Explore a small world exhaustively: every placement of up to so many deviations, such as a crash, a cut or a conversation that
+    /// stalls, at the events of the protocol. Ends with 1 if something breaks that should hold, and with 2 if something that should
+    /// break does not, or not all was explored.
+    Explore(ExploreArguments),
     /// Tell the museum's stories, or the storms of scenarios, to both schedulers, our own and madsim's, and compare what they find.
     /// Ends with 2 if one finds what the other, which could, does not.
     Engines(EnginesArguments),
@@ -144,6 +152,7 @@ pub(crate) fn wish(arguments: impl Iterator<Item = std::ffi::OsString>) -> Resul
         Some(Command::CrashStates(arguments)) => states::states(arguments),
         Some(Command::Matrix(arguments)) => matrix::matrix(arguments),
         Some(Command::Bugs(arguments)) => bugs::bugs(arguments),
+        Some(Command::Explore(arguments)) => explore::explore(arguments),
         Some(Command::Engines(arguments)) => engines::engines(arguments),
         Some(Command::Diff(arguments)) => diff::diff(arguments),
         Some(Command::Why(arguments)) => why::why(arguments),

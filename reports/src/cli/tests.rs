@@ -57,6 +57,10 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_can() {
         ("run crahses", "did you mean `crashes`?"),
         ("run zzzzzzzzzzz", "highwater list"),
         ("run --seeds -5", "negative"),
+        ("explore --depth 0", "from 1 to 20"),
+        ("explore --ladder=11", "from 1 to 10"),
+        ("explore --horizon soon", "write seconds"),
+        ("explore B00", "there is no bug `B00`"),
         ("run --seeds 5..5", "no seed in it"),
         ("run --time soon", "10m"),
         ("run --time -1m", "10m"),
@@ -157,4 +161,19 @@ fn crash_points_and_states_begin_with_the_scenario_that_is_meant_for_them() {
     assert_eq!((point.order.seed, point.point.to_string().as_str()), (3, "b2:7:after:state-3-of-24"));
     let Ok(Wish::CrashStates(_, chosen, bound, _)) = typed("crash-states --at b1:17:after --bound 7") else { panic!() };
     assert_eq!((chosen.unwrap().call, bound), (17, 7));
+}
+
+#[test]
+fn an_exploration_is_of_what_is_named_and_else_of_the_latest_protocol() {
+    let places = |line: &str| {
+        let Ok(Wish::Explore(order, _)) = typed(line) else { panic!("{line}") };
+        order.places.iter().map(|place| place.id.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(places("explore"), ["latest"]);
+    assert_eq!(places("explore b01 P04"), ["B01", "P04"]);
+    assert_eq!(places("explore --ladder").len(), 10);
+    assert_eq!(
+        places("explore B01 --ladder=1,4"),
+        ["B01", "truncate to the high watermark, 2 replicas", "KIP-101, 3 replicas"]
+    );
 }

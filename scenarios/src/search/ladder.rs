@@ -76,7 +76,9 @@ impl Rung {
         climbed
     }
 
-    fn ground(&self) -> Ground {
+    /// Where it is climbed.
+    #[must_use]
+    pub fn ground(&self) -> Ground {
         let cluster = Cluster::of(self.replicas).replication_factor(self.replicas as u16).min_isr(1);
         Ground {
             name: format!("{} with {} replicas", self.design, self.replicas),

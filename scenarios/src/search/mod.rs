@@ -5,6 +5,7 @@
 //! what a run shows is compared in [`hunt`].
 
 mod elections;
+pub mod explore;
 mod guided;
 mod hunting;
 mod ladder;
@@ -44,6 +45,9 @@ pub enum Strategy {
     Guided,
     /// Each of the others in turn, the better ones more often.
     Mixed,
+    /// Every placement of one deviation in the small world of the ground, then of two, and so on (see [`explore`]). It is no part of the
+    /// mixed search, and no seed changes it: every hunt is the same one again.
+    Exhaustive,
 }
 
 /// Where a bug is looked for: all of a plan but its storm and its seed.
@@ -86,7 +90,7 @@ pub(crate) trait Searcher {
 
 impl Strategy {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Uniform,
         Self::Swarm,
         Self::Ambush,
@@ -95,6 +99,7 @@ impl Strategy {
         Self::Priorities,
         Self::Guided,
         Self::Mixed,
+        Self::Exhaustive,
     ];
 
     /// Its name, as it is typed.
@@ -109,6 +114,7 @@ impl Strategy {
             Self::Priorities => "priorities",
             Self::Guided => "guided",
             Self::Mixed => "mixed",
+            Self::Exhaustive => "exhaustive",
         }
     }
 
@@ -122,6 +128,7 @@ impl Strategy {
     pub(crate) fn begin(self) -> Box<dyn Searcher> {
         match self {
             Self::Guided => Box::new(guided::Guided::default()),
+            Self::Exhaustive => Box::new(explore::Exhaustive::default()),
             other => Box::new(Drawn(other)),
         }
     }
@@ -137,7 +144,10 @@ impl Strategy {
             Self::Elections => elections::storm(ground, dice),
             Self::Late => lags::late(ground, dice),
             Self::Priorities => lags::priorities(ground, dice),
-            Self::Guided | Self::Mixed => MIX[(dice.seed() % MIX.len() as u64) as usize].storm(ground, dice),
+            // The exhaustive search draws no storm of its own.
+            Self::Guided | Self::Mixed | Self::Exhaustive => {
+                MIX[(dice.seed() % MIX.len() as u64) as usize].storm(ground, dice)
+            }
         }
     }
 }

@@ -90,6 +90,9 @@ fn milder(fault: &Fault) -> Vec<Fault> {
         Fault::Lag { channel, from, to, extra } => shorter(*extra)
             .map(|extra| Fault::Lag { channel: *channel, from: from.clone(), to: to.clone(), extra })
             .collect(),
+        Fault::Stall { channel, from, to, lasts } => shorter(*lasts)
+            .map(|lasts| Fault::Stall { channel: *channel, from: from.clone(), to: to.clone(), lasts })
+            .collect(),
         Fault::DiskSlow(target, factor) => [2, 5, 10, 20, 50]
             .into_iter()
             .filter(|less| less < factor)

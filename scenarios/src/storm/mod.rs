@@ -204,6 +204,7 @@ mod tests {
             | Fault::Hold { from, to }
             | Fault::Delay { from, to, .. }
             | Fault::Lag { from, to, .. }
+            | Fault::Stall { from, to, .. }
             | Fault::Slow { from, to, .. } => Some((from.clone(), to.clone())),
             Fault::CutBoth { between, and } | Fault::Sever { between, and } => Some((between.clone(), and.clone())),
             _ => None,

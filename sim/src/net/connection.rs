@@ -141,6 +141,14 @@ impl Connection {
         }
     }
 
+    /// What could not arrive at that end yet, in order.
+    pub(super) fn waiting(&self, to: Side) -> impl Iterator<Item = &Packet> {
+        match to {
+            Side::Client => self.to_client.stalled.iter(),
+            Side::Server => self.to_server.stalled.iter(),
+        }
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.client_end.is_over() && self.server_end.is_over()
     }

@@ -7,6 +7,7 @@
 
 mod connection;
 mod link;
+mod prospect;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,8 @@ pub(crate) struct Network {
     links: Vec<Link>,
     /// By how much the messages of one channel take longer, by their source and their goal.
     lags: BTreeMap<(usize, usize, Channel), Duration>,
+    /// Until when the messages of one channel do not arrive, by their source and their goal.
+    stalls: BTreeMap<(usize, usize, Channel), Moment>,
     wires: Vec<Option<Box<Wire>>>,
     /// Which connection a client has open, by (client, server, channel).
     open: Vec<ConnectionId>,
@@ -130,6 +133,7 @@ impl Network {
             kernels: vec![Kernel::Idle; count],
             links: vec![Link::default(); count * count],
             lags: BTreeMap::new(),
+            stalls: BTreeMap::new(),
             wires: vec![None; count * count * CHANNELS * 2],
             open: vec![ConnectionId::UNSET; count * count * CHANNELS],
             connections: Vec::new(),
@@ -340,19 +344,18 @@ impl Network {
 
     fn arrive(&mut self, id: ConnectionId, to: Side, packet: Packet, out: &mut Outlet<'_>) {
         let count = self.nodes.len();
-        let Some(connection) = self.connections.get_mut(slot_of(id)).and_then(Option::as_mut).filter(|c| c.id == id)
-        else {
-            return;
-        };
-        let (source, goal) = (connection.host(to.other()), connection.host(to));
+        let Some(known) = self.find(id) else { return };
+        let (source, goal) = (known.host(to.other()), known.host(to));
+        let stall = self.stalled_until(source, goal, known.channel, out.now);
+        let connection = self.connections[slot_of(id)].as_mut().expect("found above");
         let link = &self.links[source * count + goal];
         let silent = self.kernels[goal] == Kernel::Off;
         let waits = !connection.flow(to).stalled.is_empty();
-        if !matches!(packet, Packet::Abort) && (silent || waits || !link.passes()) {
+        if !matches!(packet, Packet::Abort) && (silent || waits || stall.is_some() || !link.passes()) {
             // What nobody is left to send again is lost on a link that is cut, though not in a network that holds it.
             let sender = connection.end(to.other());
             let lost = sender == End::Forgotten || sender == End::Closed && matches!(packet, Packet::Data(_));
-            if lost && !link.held && !waits {
+            if lost && !link.held && !waits && stall.is_none() {
                 return;
             }
             let flow = connection.flow(to);
@@ -360,6 +363,10 @@ impl Network {
                 flow.since = out.now;
             }
             flow.stalled.push_back(packet);
+            if let Some(until) = stall.filter(|until| flow.thaw.is_none_or(|thaw| thaw < *until)) {
+                flow.thaw = Some(until);
+                (out.later)(until, Transit::Thaw(id, to));
+            }
             return;
         }
         self.accept(id, to, packet, out);
@@ -460,9 +467,13 @@ impl Network {
             return;
         }
         connection.flow(to).thaw = None;
-        let (source, goal) = (connection.host(to.other()), connection.host(to));
+        let (source, goal, channel) = (connection.host(to.other()), connection.host(to), connection.channel);
         if !self.links[source * count + goal].passes() || self.kernels[goal] == Kernel::Off {
             return;
+        }
+        if let Some(until) = self.stalled_until(source, goal, channel, out.now) {
+            self.find_mut(id).expect("found above").flow(to).thaw = Some(until);
+            return (out.later)(until, Transit::Thaw(id, to));
         }
         let connection = self.find_mut(id).expect("found above");
         for packet in std::mem::take(&mut connection.flow(to).stalled) {

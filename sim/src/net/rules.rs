@@ -9,6 +9,7 @@ use super::connection::Side;
 #[cfg(test)]
 use super::link::Link;
 use super::{Network, Outlet, Transit};
+use crate::fact::Moment;
 
 /// One rule on one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub(crate) enum Rule {
     Delay { extra: Duration, jitter: Duration },
     /// Messages of one channel take longer.
     Lag { channel: Channel, extra: Duration },
+    /// Messages of one channel do not arrive before this moment.
+    Stall { channel: Channel, until: Moment },
     /// Only so many bytes per second get through.
     Slow(u64),
 }
@@ -41,6 +44,10 @@ impl Network {
                 let lag = self.lags.entry((from, to, channel)).or_default();
                 *lag = lag.saturating_add(extra);
             }
+            Rule::Stall { channel, until } => {
+                let known = self.stalls.entry((from, to, channel)).or_default();
+                *known = until.max(*known);
+            }
             Rule::Slow(rate) => link.rate = Some(link.rate.map_or(rate, |known| known.min(rate))),
         }
     }
@@ -58,8 +65,11 @@ impl Network {
         let count = self.nodes.len();
         let before = std::mem::take(&mut self.links[from * count + to]);
         self.lags.retain(|&(source, goal, _), _| (source, goal) != (from, to));
+        let stalls = self.stalls.len();
+        self.stalls.retain(|&(source, goal, _), until| (source, goal) != (from, to) || *until <= out.now);
+        let was_stalled = self.stalls.len() < stalls;
         self.links[from * count + to].free_at = before.free_at.min(out.now);
-        if !before.passes() {
+        if !before.passes() || was_stalled {
             self.resume(|source, goal| (source, goal) == (from, to), !before.cut, out);
         }
     }
@@ -73,10 +83,19 @@ impl Network {
         }
     }
 
+    /// Until when the messages of one channel do not arrive, if they do not now.
+    pub(super) fn stalled_until(&self, from: usize, to: usize, channel: Channel, now: Moment) -> Option<Moment> {
+        if self.stalls.is_empty() {
+            return None;
+        }
+        self.stalls.get(&(from, to, channel)).copied().filter(|until| *until > now)
+    }
+
     /// Whether no rule lies on any link.
     #[cfg(test)]
     pub(crate) fn is_healed(&self) -> bool {
         self.lags.is_empty()
+            && self.stalls.is_empty()
             && self.links.iter().all(|link| Link { free_at: Link::default().free_at, ..*link } == Link::default())
     }
 
@@ -103,9 +122,11 @@ impl Network {
     pub(super) fn resume(&mut self, concerns: impl Fn(usize, usize) -> bool, at_once: bool, out: &mut Outlet<'_>) {
         let count = self.nodes.len();
         for slot in 0..self.connections.len() {
-            let Some(connection) = self.connections[slot].as_mut() else { continue };
             for to in [Side::Client, Side::Server] {
-                let (source, goal) = (connection.host(to.other()), connection.host(to));
+                let Some(known) = self.connections[slot].as_ref() else { continue };
+                let (source, goal, channel) = (known.host(to.other()), known.host(to), known.channel);
+                let stalled = self.stalled_until(source, goal, channel, out.now);
+                let connection = self.connections[slot].as_mut().expect("known a moment ago");
                 let flow = connection.flow(to);
                 if flow.stalled.is_empty() || !concerns(source, goal) || !self.links[source * count + goal].passes() {
                     continue;
@@ -119,6 +140,7 @@ impl Network {
                     let wire = self.wires[index + usize::from(to == Side::Client)].as_mut();
                     at = wire.expect("what stalls was sent").retransmission(since, out.now, &self.weather);
                 }
+                let at = stalled.map_or(at, |until| until.max(at));
                 connection.flow(to).thaw = Some(at);
                 (out.later)(at, Transit::Thaw(connection.id, to));
             }

@@ -383,6 +383,51 @@ fn only_what_belongs_to_a_conversation_that_lags_is_late() {
 }
 
 #[test]
+fn a_conversation_that_stalls_keeps_even_what_is_under_way_and_then_delivers_it_in_order() {
+    let mut bench = Bench::still();
+    bench.send(0, 1, 1);
+    bench.run_until(10);
+    bench.send(0, 1, 2);
+    let until = Moment(40_000_000);
+    bench.network.impose(0, 1, Rule::Stall { channel: Channel::Metadata, until: Moment(90_000_000) });
+    bench.network.impose(0, 1, Rule::Stall { channel: Channel::Client, until });
+    let connection = bench.connection(1);
+    bench.answer(1, 0, 1, connection);
+    bench.run_until(20);
+    bench.send(0, 1, 3);
+    bench.run_until(39);
+    bench.send(0, 1, 4);
+    bench.run_until(200);
+    let millis: Vec<u64> = bench.got.iter().filter(|got| got.host == 1).map(|got| got.millis).collect();
+    assert_eq!((bench.requests(1), &millis[1..]), (vec![1, 2, 3, 4], &[40, 40, 40][..]));
+    assert_eq!(bench.got.iter().find(|got| got.host == 0).unwrap().millis, 11, "the other way is free");
+}
+
+#[test]
+fn a_stall_that_is_lifted_or_made_longer_meanwhile_loses_nothing() {
+    let mut bench = Bench::still();
+    bench.send(0, 1, 1);
+    bench.run_until(10);
+    let stall = |millis: u64| Rule::Stall { channel: Channel::Client, until: Moment(millis * 1_000_000) };
+    bench.network.impose(0, 1, stall(40));
+    bench.send(0, 1, 2);
+    bench.run_until(30);
+    bench.network.impose(0, 1, stall(60));
+    bench.run_until(59);
+    assert_eq!(bench.requests(1), [1], "it was made longer");
+    bench.run_until(61);
+    assert_eq!(bench.requests(1), [1, 2]);
+    bench.network.impose(0, 1, stall(500));
+    bench.network.impose(0, 1, Rule::Cut);
+    bench.send(0, 1, 3);
+    bench.run_until(100);
+    bench.act(|network, out| network.lift(0, 1, out));
+    assert!(bench.network.is_healed());
+    bench.run_until(2_000);
+    assert_eq!(bench.requests(1), [1, 2, 3]);
+}
+
+#[test]
 fn a_slow_link_carries_messages_one_after_the_other() {
     let mut bench = Bench::still();
     bench.send(0, 1, 1);

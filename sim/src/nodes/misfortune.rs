@@ -71,6 +71,7 @@ impl<O: Observer> Nodes<O> {
             }
             Fault::Delay { .. }
             | Fault::Lag { .. }
+            | Fault::Stall { .. }
             | Fault::Slow { .. }
             | Fault::ClockSkew(..)
             | Fault::ClockDrift(..)

@@ -41,6 +41,10 @@ impl<O: Observer> World<O> {
             Fault::Lag { channel, from, to, extra } => {
                 self.lay(fault, from, to, false, Rule::Lag { channel: *channel, extra: *extra });
             }
+            Fault::Stall { channel, from, to, lasts } => {
+                let until = self.now + *lasts;
+                self.lay(fault, from, to, false, Rule::Stall { channel: *channel, until });
+            }
             Fault::Slow { from, to, bytes_per_second } => {
                 self.lay(fault, from, to, false, Rule::Slow(*bytes_per_second));
             }
@@ -287,6 +291,7 @@ pub(crate) fn with_targets(fault: &Fault, one: Vec<Target>, other: Vec<Target>) 
         Fault::Sever { .. } => Fault::Sever { between: one, and: other },
         Fault::Delay { extra, jitter, .. } => Fault::Delay { from: one, to: other, extra: *extra, jitter: *jitter },
         Fault::Lag { channel, extra, .. } => Fault::Lag { channel: *channel, from: one, to: other, extra: *extra },
+        Fault::Stall { channel, lasts, .. } => Fault::Stall { channel: *channel, from: one, to: other, lasts: *lasts },
         Fault::Slow { bytes_per_second, .. } => {
             Fault::Slow { from: one, to: other, bytes_per_second: *bytes_per_second }
         }

@@ -13,6 +13,7 @@ pub(crate) mod hosts;
 pub(crate) mod label;
 pub(crate) mod misfortune;
 pub(crate) mod process;
+mod prospect;
 mod queue;
 pub(crate) mod record;
 pub(crate) mod roles;
@@ -30,6 +31,7 @@ pub use boot::BootFailure;
 pub use calls::DiskCall;
 pub use hands::{Decided, Settling, Unsettled};
 use hosts::Host;
+pub use prospect::Untimed;
 pub(crate) use queue::Queue;
 use record::Record;
 

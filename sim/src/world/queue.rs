@@ -75,6 +75,11 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Everything that is in it, in no order.
+    pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
+        self.front.iter().map(|(_, item)| item).chain(self.slab.iter().flatten())
+    }
+
     /// Takes out what happens next.
     pub(crate) fn pop(&mut self) -> Option<(Moment, T)> {
         if let Some((key, item)) = self.front.take() {
