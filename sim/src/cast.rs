@@ -55,12 +55,14 @@ pub enum Role {
 /// What the last fact changed in the roles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// A partition's committed ISR lost a member.
-    pub isr_shrunk: bool,
-    /// A partition's committed ISR gained a member.
-    pub isr_grew: bool,
+    /// A partition's committed ISR lost a member: the first of them.
+    pub left: Option<BrokerId>,
+    /// A partition's committed ISR gained a member: the first of them.
+    pub joined: Option<BrokerId>,
     /// A partition has another leader now, or none.
     pub leader_changed: bool,
+    /// The other leader, if there is one.
+    pub leader: Option<BrokerId>,
 }
 
 impl Cast {
@@ -315,10 +317,12 @@ impl Cast {
         let Some(before) = self.registration(*partition) else {
             return Turn::default();
         };
+        let other = leader.filter(|leader| *leader != before.leader);
         Turn {
-            isr_shrunk: isr.as_ref().is_some_and(|isr| before.isr.iter().any(|member| !isr.contains(member))),
-            isr_grew: isr.as_ref().is_some_and(|isr| isr.iter().any(|member| !before.isr.contains(member))),
-            leader_changed: leader.is_some_and(|leader| leader != before.leader),
+            left: isr.as_ref().and_then(|isr| before.isr.iter().copied().find(|member| !isr.contains(member))),
+            joined: isr.as_ref().and_then(|isr| isr.iter().copied().find(|member| !before.isr.contains(member))),
+            leader_changed: other.is_some(),
+            leader: other.flatten(),
         }
     }
 
@@ -407,11 +411,12 @@ mod tests {
         let mut cast = created();
         assert_eq!((cast.leader(T), cast.followers(T)), (Some(BrokerId(1)), vec![BrokerId(2), BrokerId(3)]));
         let shrunk = committed(&mut cast, 9, changed(None, &[1, 3]));
-        assert_eq!(shrunk, Turn { isr_shrunk: true, ..Turn::default() });
+        assert_eq!(shrunk, Turn { left: Some(BrokerId(2)), ..Turn::default() });
         let turn = committed(&mut cast, 10, changed(Some(Some(3)), &[3]));
-        assert_eq!(turn, Turn { isr_shrunk: true, leader_changed: true, ..Turn::default() });
+        let (left, leader) = (Some(BrokerId(1)), Some(BrokerId(3)));
+        assert_eq!(turn, Turn { left, leader_changed: true, leader, ..Turn::default() });
         let grew = committed(&mut cast, 11, changed(None, &[3, 2]));
-        assert_eq!(grew, Turn { isr_grew: true, ..Turn::default() });
+        assert_eq!(grew, Turn { joined: Some(BrokerId(2)), ..Turn::default() });
         assert_eq!((cast.leader(T), cast.isr(T)), (Some(BrokerId(3)), &[BrokerId(3), BrokerId(2)][..]));
         assert_eq!(cast.partition(0), Some(T));
     }

@@ -49,6 +49,9 @@ pub enum Target {
     Clients,
     /// All nodes.
     Everyone,
+    /// Whom the sight is about that the fault lay in ambush for: see [`Sight::about`]. Nobody for a fault that waited for none. It
+    /// becomes that node when the ambush strikes.
+    Seen,
 }
 
 /// One misfortune, or its end. New variants go to the end: the digest counts on their order.
@@ -315,6 +318,52 @@ impl Fault {
             | Self::Mend { between: one, and: other } => Aim::Links(one, other),
         }
     }
+
+    /// Puts this node in the place of [`Target::Seen`] wherever it is named.
+    pub(crate) fn reveal(&mut self, seen: Node) {
+        self.rename(&mut |target| if target == Target::Seen { Target::Node(seen) } else { target });
+    }
+
+    /// Puts another one in the place of each whom it names.
+    pub fn rename(&mut self, other: &mut dyn FnMut(Target) -> Target) {
+        let mut rename = |target: &mut Target| *target = other(*target);
+        match self {
+            Self::PowerOffAll | Self::Heal | Self::Administer(_) => {}
+            Self::Crash(target)
+            | Self::PowerOff(target)
+            | Self::Restart(target)
+            | Self::Start(target)
+            | Self::Terminate(target)
+            | Self::Destroy(target)
+            | Self::Wipe(target)
+            | Self::Pause(target, _)
+            | Self::Isolate(target)
+            | Self::DiskStall(target, _)
+            | Self::DiskSlow(target, _)
+            | Self::DiskFull(target)
+            | Self::DiskFree(target)
+            | Self::DiskError(target, _)
+            | Self::SyncError(target)
+            | Self::Rot(target)
+            | Self::CrashAtDiskCall(target, _)
+            | Self::PowerOffAtDiskCall(target, _)
+            | Self::StopAtDiskCall { target, .. }
+            | Self::ClockSkew(target, _)
+            | Self::ClockDrift(target, _)
+            | Self::ClockJump(target, _)
+            | Self::Upgrade(target, _) => rename(target),
+            Self::Cut { from: one, to: other }
+            | Self::CutBoth { between: one, and: other }
+            | Self::Hold { from: one, to: other }
+            | Self::Release { from: one, to: other }
+            | Self::Sever { between: one, and: other }
+            | Self::Delay { from: one, to: other, .. }
+            | Self::Lag { from: one, to: other, .. }
+            | Self::Stall { from: one, to: other, .. }
+            | Self::Slow { from: one, to: other, .. }
+            | Self::Mend { between: one, and: other } => one.iter_mut().chain(other).for_each(rename),
+        }
+    }
 }
 
 /// A kind of fact that an ambush can wait for.
@@ -450,6 +499,22 @@ impl Sight {
         }
     }
 
+    /// Whom the fact, which [matches](Self::matches), is about: who is proposed, has joined, has left or is to lead now; else the node
+    /// that says it.
+    #[must_use]
+    pub fn about(self, fact: &Fact, turn: crate::cast::Turn) -> Option<Node> {
+        let broker = match (self, fact.event()) {
+            (Self::IsrShrunk, _) => turn.left,
+            (Self::IsrGrew, _) => turn.joined,
+            (Self::LeaderChanged, _) => turn.leader,
+            (Self::IsrProposed, Some(Event::IsrKnown { committed, required, .. })) => {
+                required.iter().copied().find(|member| !committed.contains(member))
+            }
+            _ => None,
+        };
+        broker.map(Node::Broker).or(fact.node)
+    }
+
     fn matches_event(self, event: &Event, turn: crate::cast::Turn) -> bool {
         match event {
             Event::Opened { .. } => self == Self::Opened,
@@ -474,8 +539,8 @@ impl Sight {
             Event::MetadataApplied { .. } => self == Self::MetadataApplied,
             Event::Committed { .. } => match self {
                 Self::Committed => true,
-                Self::IsrShrunk => turn.isr_shrunk,
-                Self::IsrGrew => turn.isr_grew,
+                Self::IsrShrunk => turn.left.is_some(),
+                Self::IsrGrew => turn.joined.is_some(),
                 Self::LeaderChanged => turn.leader_changed,
                 _ => false,
             },
@@ -538,6 +603,7 @@ impl fmt::Display for Target {
             Self::Brokers => f.write_str("all brokers"),
             Self::Clients => f.write_str("all clients"),
             Self::Everyone => f.write_str("everyone"),
+            Self::Seen => f.write_str("whom that is about"),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::log::{Slices, Span};
 use crate::machine::{Stop, Task, Ticket};
 use crate::names::{BrokerEpoch, BrokerId, Partition};
+use crate::protocol::Parting;
 use crate::replica::{FollowerFetch, Replica, Role};
 use crate::wire::{
     DivergingEpoch, ErrorCode, FetchPartition, FetchPartitionResponse, FetchRequest, FetchResponse, Fetcher, ReplyTo,
@@ -146,13 +147,13 @@ impl Process {
             return Found::Refused(ErrorCode::OffsetOutOfRange);
         }
         if let Some(last_epoch) = asked.last_fetched_epoch {
-            // R25. An epoch that this log cannot place is an offset that it cannot vouch for.
-            let Some((epoch, end)) = log.end_offset_for(last_epoch) else {
-                return Found::Refused(ErrorCode::OffsetOutOfRange);
-            };
             let fetching = (last_epoch, asked.fetch_offset.bound());
-            if self.own.protocol.truncation.diverges(fetching, (epoch, end)) {
-                return Found::Diverging { shared: DivergingEpoch { epoch, end }, bounds };
+            let known = log.end_offset_for(last_epoch);
+            match self.own.protocol.truncation.parting(fetching, known, log.end()) {
+                Parting::Nowhere => {}
+                Parting::At(epoch, end) => return Found::Diverging { shared: DivergingEpoch { epoch, end }, bounds },
+                // R25.
+                Parting::Unplaced => return Found::Refused(ErrorCode::OffsetOutOfRange),
             }
         }
         if asked.fetch_offset.bound() > log.end() {

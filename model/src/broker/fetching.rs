@@ -39,6 +39,8 @@ pub(super) struct Following {
     offset: EndOffset,
     /// The epoch of the last record that it has (R35).
     last_epoch: Option<LeaderEpoch>,
+    /// Its log was compared with the leader's in this epoch.
+    settled: bool,
     stage: Stage,
 }
 
@@ -130,7 +132,9 @@ impl Process {
         let last_epoch = replica.log.last_epoch();
         let offset = replica.log.end();
         let fetcher = self.fetchers.by_leader.entry(leader).or_default();
-        fetcher.partitions.insert(partition, Following { epoch, offset, last_epoch, stage: Stage::Ready });
+        fetcher
+            .partitions
+            .insert(partition, Following { epoch, offset, last_epoch, settled: false, stage: Stage::Ready });
         self.schedule_fetch(leader, step);
         Ok(())
     }
@@ -169,7 +173,7 @@ impl Process {
             return;
         }
         let config = &self.own.config;
-        let with_epoch = self.own.protocol.truncation.asks_with_last_epoch();
+        let truncation = self.own.protocol.truncation;
         let max_bytes = u32::try_from(config.replica_fetch_max_bytes).unwrap_or(u32::MAX);
         let request = FetchRequest {
             fetcher: Asker::Replica { id: self.own.id, epoch: self.lifecycle.epoch() },
@@ -182,7 +186,9 @@ impl Process {
                     partition,
                     fetch_offset: following.offset.next(),
                     current_leader_epoch: Some(following.epoch),
-                    last_fetched_epoch: following.last_epoch.filter(|_| with_epoch),
+                    last_fetched_epoch: following
+                        .last_epoch
+                        .filter(|_| truncation.asks_with_last_epoch(following.settled)),
                     log_start: self.replicas.get(&partition).map(|replica| replica.log.start()).unwrap_or_default(),
                     max_bytes,
                 })
@@ -211,6 +217,10 @@ impl Process {
             let Some(following) = self.fetchers.following(leader, partition) else { continue };
             if following.offset == offset && following.is_ready(step.now) {
                 following.stage = Stage::Ready;
+                if part.error == ErrorCode::None && following.epoch == epoch {
+                    let parts = part.diverging_epoch.is_some();
+                    following.settled |= self.own.protocol.truncation.settles(parts);
+                }
                 self.take_answer(leader, part, epoch, step)?;
             }
         }

@@ -61,7 +61,12 @@ impl Process {
     ) -> Result<(), Stop> {
         let Some(replica) = self.replicas.get(&partition) else { return Ok(()) };
         let local = replica.log.end_offset_for(shared.epoch);
-        let cut = self.own.protocol.truncation.cut((shared.epoch, shared.end), local, replica.log.end());
+        let cut = self.own.protocol.truncation.cut(
+            (shared.epoch, shared.end),
+            local,
+            replica.log.end(),
+            replica.high_watermark,
+        );
         let epoch = replica.epoch();
         step.effects.note(Event::Diverged { partition, epoch, shared: shared.epoch, end: shared.end });
         self.truncate(partition, cut, step)?;

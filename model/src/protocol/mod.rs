@@ -66,7 +66,7 @@ pub use shrinking::Shrinking;
 pub use storage::Storage;
 pub use swapping::Swapping;
 pub use tail::Tail;
-pub use truncation::Truncation;
+pub use truncation::{Parting, Truncation};
 pub use trust::Trust;
 pub use visibility::Visibility;
 pub use watermark::{Watermark, WatermarkView};

@@ -5,59 +5,35 @@ use std::time::Duration;
 use model::wire::Channel;
 use rand::Rng;
 use sim::dice::{Dice, Draw};
-use sim::fault::{Fault, Sight, Strike, Target, When};
+use sim::fault::{Fault, Strike, Target, When};
 
-use super::Ground;
-use super::elections::{elect, millis};
-use crate::storm::{Family, Intensity, Storm};
+use super::elections::millis;
+use super::{Ground, meanwhile};
+use crate::storm::{Intensity, Storm};
 
 /// How late at most. Conversations give up after two seconds and more, and begin anew: what is later never arrives.
 const LATEST: u32 = 1_900;
 
-/// One class of message is late at one node, from some time on and mostly to the end; and a few misfortunes, in ambush or not.
+/// One class of message is late, from some time on and mostly to the end; what makes such messages matter happens meanwhile, and a few
+/// misfortunes, in ambush or not.
 pub(super) fn late(ground: &Ground, dice: Dice) -> Storm {
     let mut draw = dice.draw(&("search", "late"));
     let mut strikes = Vec::new();
-    for _ in 0..draw.gen_range(1..=2) {
+    let channel = class(&mut draw, ground);
+    // What happens meanwhile may bring lags of its own.
+    for _ in 0..draw.gen_range(0..=2) {
         let begins = When::At(millis(&mut draw, 1, 4_000));
-        let late = lag(&mut draw, ground, 50);
-        if draw.gen_bool(0.6) {
-            meanwhile(&mut draw, ground, &late, &mut strikes);
-        }
-        strikes.push(Strike { when: begins, fault: late });
+        strikes.push(Strike { when: begins, fault: lag(&mut draw, ground, channel, 50) });
     }
-    if draw.gen_bool(0.3) {
+    if strikes.is_empty() || draw.gen_bool(0.75) {
+        meanwhile::happens(&mut draw, ground, channel, &mut strikes);
+    }
+    if draw.gen_bool(0.2) {
         strikes.push(Strike { when: When::At(millis(&mut draw, 5_000, 12_000)), fault: Fault::Heal });
     }
-    for _ in 0..draw.gen_range(0..3) {
-        strikes.push(Strike { when: When::At(millis(&mut draw, 1_000, 12_000)), fault: elect(ground) });
-    }
-    let few = Intensity { ambushes: 50, ..Intensity::of(draw.gen_range(1..=3), ground.length, &ground.families) };
+    let few = Intensity { ambushes: 50, ..Intensity::of(draw.gen_range(0..=2), ground.length, &ground.families) };
     strikes.extend(Storm::draw(dice, &ground.cluster, &few).strikes);
     Storm { strikes }
-}
-
-/// While such a message is under way, whom it is about goes, and is soon back as another process.
-fn meanwhile(draw: &mut Draw, ground: &Ground, late: &Fault, strikes: &mut Vec<Strike>) {
-    let Fault::Lag { channel, extra, .. } = late else { return };
-    let on = match channel {
-        Channel::AlterPartition => Sight::IsrProposed,
-        Channel::ReplicaFetch => [Sight::Appended, Sight::Followed][draw.gen_range(0..2)],
-        Channel::Lifecycle => [Sight::Registered, Sight::Fenced][draw.gen_range(0..2)],
-        Channel::Quorum => [Sight::Voted, Sight::ControllerLed][draw.gen_range(0..2)],
-        _ => [Sight::LeaderChanged, Sight::IsrShrunk, Sight::IsrGrew][draw.gen_range(0..3)],
-    };
-    let whom = match draw.gen_range(0..4) {
-        _ if *channel == Channel::Quorum => Target::AnyController(draw.gen_range(0..ground.cluster.controllers)),
-        0 => Target::Leader(0),
-        _ => Target::Follower(0, draw.gen_range(0..3)),
-    };
-    let power = ground.families.contains(&Family::PowerLosses);
-    let fault = if power { Fault::PowerOff(whom) } else { Fault::Crash(whom) };
-    let when = When::Ambush { on, skip: draw.gen_range(0..4), after: extra.mul_f64(draw.gen_range(0.0..0.5)) };
-    let back = when.later(extra.mul_f64(draw.gen_range(0.0..0.3)));
-    strikes.push(Strike { when, fault });
-    strikes.push(Strike { when: back, fault: Fault::Start(Target::Everyone) });
 }
 
 /// Every conversation has a priority, and waits the longer the lower it is; now and then all priorities change. What PCT does with
@@ -71,7 +47,8 @@ pub(super) fn priorities(ground: &Ground, dice: Dice) -> Storm {
             strikes.push(Strike { when: When::At(at), fault: Fault::Heal });
         }
         for _ in 0..draw.gen_range(2..=6) {
-            strikes.push(Strike { when: When::At(at), fault: lag(&mut draw, ground, 1) });
+            let channel = class(&mut draw, ground);
+            strikes.push(Strike { when: When::At(at), fault: lag(&mut draw, ground, channel, 1) });
         }
         at += millis(&mut draw, 800, 6_000);
     }
@@ -80,26 +57,57 @@ pub(super) fn priorities(ground: &Ground, dice: Dice) -> Storm {
     Storm { strikes }
 }
 
-/// One class of message between one server and another, or all of them.
-fn lag(draw: &mut Draw, ground: &Ground, least: u32) -> Fault {
-    const CLASSES: [Channel; 5] =
-        [Channel::Metadata, Channel::Metadata, Channel::AlterPartition, Channel::ReplicaFetch, Channel::Lifecycle];
+/// A class of message on which replication depends.
+fn class(draw: &mut Draw, ground: &Ground) -> Channel {
+    const CLASSES: [Channel; 7] = [
+        Channel::Metadata,
+        Channel::Metadata,
+        Channel::AlterPartition,
+        Channel::AlterPartition,
+        Channel::ReplicaFetch,
+        Channel::ReplicaFetch,
+        Channel::Lifecycle,
+    ];
     const OF_ZOOKEEPER: [Channel; 3] = [Channel::Control, Channel::ZooKeeper, Channel::ReplicaFetch];
-    let cluster = &ground.cluster;
-    let channel = if cluster.zookeeper {
+    if ground.cluster.zookeeper {
         OF_ZOOKEEPER[draw.gen_range(0..OF_ZOOKEEPER.len())]
-    } else if cluster.controllers > 1 && draw.gen_bool(0.5) {
+    } else if ground.cluster.controllers > 1 && draw.gen_bool(0.5) {
         Channel::Quorum
     } else {
         CLASSES[draw.gen_range(0..CLASSES.len())]
+    }
+}
+
+/// Messages of this class between one server and another, or all of them. What is late is mostly what says something new: metadata on
+/// its way to a broker, a proposal on its way to the controller.
+fn lag(draw: &mut Draw, ground: &Ground, channel: Channel, least: u32) -> Fault {
+    let cluster = &ground.cluster;
+    let broker = match draw.gen_range(0..6) {
+        0..2 => Target::AnyBroker(draw.gen_range(0..cluster.brokers)),
+        2..4 => Target::Follower(0, draw.gen_range(0..3)),
+        4 => Target::Leader(0),
+        _ => Target::Brokers,
     };
-    let broker = Target::AnyBroker(draw.gen_range(0..cluster.brokers));
     let other = match channel {
         Channel::ReplicaFetch | Channel::Control => Target::Brokers,
         _ => Target::Controllers,
     };
     let one =
         if channel == Channel::Quorum { Target::AnyController(draw.gen_range(0..cluster.controllers)) } else { broker };
-    let (from, to) = if draw.gen_bool(0.5) { (one, other) } else { (other, one) };
-    Fault::Lag { channel, from: vec![from], to: vec![to], extra: millis(draw, least, LATEST) }
+    let from_it = match channel {
+        Channel::AlterPartition => 0.8,
+        Channel::Metadata => 0.2,
+        _ => 0.5,
+    };
+    let (from, to) = if draw.gen_bool(from_it) { (one, other) } else { (other, one) };
+    Fault::Lag { channel, from: vec![from], to: vec![to], extra: lateness(draw, least) }
+}
+
+/// By how much: of any order of magnitude, or so much that other conversations overtake it.
+pub(super) fn lateness(draw: &mut Draw, least: u32) -> Duration {
+    if draw.gen_bool(0.5) {
+        millis(draw, least, LATEST)
+    } else {
+        Duration::from_millis(u64::from(draw.gen_range(300..LATEST)))
+    }
 }

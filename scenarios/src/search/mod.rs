@@ -6,17 +6,23 @@
 
 mod elections;
 pub mod explore;
+mod grounds;
 mod guided;
 mod hunting;
 mod ladder;
 mod lags;
+mod meanwhile;
+mod moves;
 mod states;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use rand::Rng;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
+use sim::fault::{Aim, Sight, Strike, Target, When};
 
 pub use self::hunting::{Attempt, Found, Hunt, attempt, hunt};
 pub use self::ladder::{Climbed, LADDER, Rung};
@@ -140,7 +146,8 @@ impl Strategy {
         match self {
             Self::Uniform => drawn(own(6, 0)),
             Self::Swarm => drawn(Intensity::swarm(10, ground.length)),
-            Self::Ambush => drawn(own(5, 100)),
+            Self::Ambush => face_to_face(drawn(own(5, 100)), dice),
+            Self::Elections if moves::suit(ground, dice) => moves::storm(ground, dice),
             Self::Elections => elections::storm(ground, dice),
             Self::Late => lags::late(ground, dice),
             Self::Priorities => lags::priorities(ground, dice),
@@ -155,6 +162,20 @@ impl Strategy {
 /// In which proportion the mixed search goes round the others. By the scoreboard, not by belief.
 const MIX: [Strategy; 6] =
     [Strategy::Ambush, Strategy::Elections, Strategy::Late, Strategy::Swarm, Strategy::Uniform, Strategy::Priorities];
+
+/// Half of those who lie in ambush strike whom they see, and not somebody else.
+fn face_to_face(mut storm: Storm, dice: Dice) -> Storm {
+    let mut chosen: BTreeMap<(Sight, u32), bool> = BTreeMap::new();
+    let mut draw = dice.draw(&("search", "whom they see"));
+    for Strike { when, fault } in &mut storm.strikes {
+        let (When::Ambush { on, skip, .. }, Aim::One(_)) = (&*when, fault.aim()) else { continue };
+        // The end of a misfortune waits for the same sight, and is the end of the same one's.
+        if *chosen.entry((*on, *skip)).or_insert_with(|| draw.gen_bool(0.5)) {
+            fault.rename(&mut |_| Target::Seen);
+        }
+    }
+    storm
+}
 
 /// A search that learns nothing: each seed has its storm.
 struct Drawn(Strategy);
@@ -171,7 +192,7 @@ impl Ground {
     pub fn of(bug: &KnownBug) -> Self {
         Self {
             name: format!("bug-{}", bug.id),
-            cluster: bug.cluster(),
+            cluster: grounds::cluster(bug.id).map_or_else(|| bug.cluster(), |cluster| cluster.protocol(bug.protocol)),
             load: Load {
                 rate: RATE,
                 keys: 8,
@@ -232,6 +253,7 @@ mod tests {
         for bug in known_bugs::all() {
             let ground = Ground::of(bug);
             assert_eq!(ground.cluster.check(), Ok(()), "{}", bug.id);
+            assert_eq!(ground.cluster.protocol, bug.protocol, "{}", bug.id);
             for strategy in Strategy::ALL {
                 let _ = strategy.begin().next(&ground, 7);
             }

@@ -45,7 +45,10 @@ impl Ambushes {
                 ambush.skip -= 1;
                 return true;
             }
-            let fault = std::mem::replace(&mut ambush.fault, Fault::Heal);
+            let mut fault = std::mem::replace(&mut ambush.fault, Fault::Heal);
+            if let Some(seen) = ambush.on.about(fact, turn) {
+                fault.reveal(seen);
+            }
             strike(ambush.after, fault);
             false
         });

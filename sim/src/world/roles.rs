@@ -78,6 +78,7 @@ pub(crate) fn resolve(cluster: &Cluster, cast: &Cast, nodes: &[Node], target: Ta
         Target::Brokers => all(|node| node.broker().is_some()),
         Target::Clients => all(Node::is_client),
         Target::Everyone => all(|_| true),
+        Target::Seen => Vec::new(),
     }
 }
 

@@ -343,6 +343,27 @@ fn an_ambush_strikes_once_when_it_has_seen_enough() {
 }
 
 #[test]
+fn an_ambush_can_strike_whom_it_has_seen() {
+    let mut world = pair(1);
+    let upon = |fault| Strike::upon(Sight::Flushed, fault);
+    let between = vec![Target::Seen];
+    world.arm(vec![
+        upon(Fault::CutBoth { between, and: vec![Target::Clients] }),
+        upon(Fault::Crash(Target::Seen)),
+        Strike::at(Duration::ZERO, Fault::Crash(Target::Seen)),
+    ]);
+    world.run_for(Duration::from_secs(1));
+    let trace = world.trace();
+    let first = trace.iter().find(|fact| matches!(fact.event(), Some(Event::Flushed { .. }))).unwrap();
+    let struck: Vec<_> = trace.iter().filter(|fact| matches!(fact.what, What::Struck(_))).collect();
+    assert_eq!(struck.iter().map(|fact| fact.node).collect::<Vec<_>>(), [None, first.node, first.node]);
+    let seen = Target::Node(first.node.unwrap());
+    let is_named = |fault: &Fault| matches!(fault, Fault::CutBoth { between, .. } if *between == [seen]);
+    assert!(matches!(&struck[1].what, What::Struck(fault) if is_named(fault)));
+    assert!(!world.is_up(first.node.unwrap()));
+}
+
+#[test]
 fn what_was_armed_before_the_beginning_waits_for_it_and_what_was_called_off_never_strikes() {
     let mut world = pair(1);
     world.begun = None;

@@ -1,0 +1,37 @@
+//! Where bugs are looked for that the cluster of their story hides from storms.
+//!
+//! A story waits for the right moment, a storm has to meet it: what helps is that a moment lasts longer or comes more often. That is a
+//! matter of settings alone: how much a fetch brings, how soon somebody is given up, how many must be in sync. What is looked for, and
+//! the storms, are the same; the protocol without the bug must hold here, too.
+
+use sim::cluster::Cluster;
+
+use crate::strategies::brisk;
+
+/// The cluster in which the bug of this id is looked for, if that is another one than its story's.
+pub(super) fn cluster(id: &str) -> Option<Cluster> {
+    match id {
+        // A fresh leader alone cannot move its high watermark, which lags behind what is committed; and who is behind comes up to it
+        // in small steps.
+        "B06" => Some(in_small_steps(brisk(Cluster::of(3)).min_isr(2))),
+        // Who has lost its log needs a while to catch up once more.
+        "B08" | "B10" => Some(in_small_steps(brisk(Cluster::of(3)).min_isr(1))),
+        "B04" => Some(quick(Cluster::of(3)).min_isr(1)),
+        _ => None,
+    }
+}
+
+/// Leaders and followers are given up, and followers let in again, several times as soon as in a brisk cluster.
+pub(super) fn quick(cluster: Cluster) -> Cluster {
+    brisk(cluster)
+        .property("broker.session.timeout.ms", 1_500)
+        .property("broker.heartbeat.interval.ms", 200)
+        .property("replica.fetch.wait.max.ms", 50)
+        .property("replica.fetch.backoff.ms", 50)
+        .property("replica.lag.time.max.ms", 300)
+}
+
+/// A fetch brings hardly more than one batch.
+fn in_small_steps(cluster: Cluster) -> Cluster {
+    cluster.property("replica.fetch.max.bytes", 200).property("replica.fetch.response.max.bytes", 200)
+}
