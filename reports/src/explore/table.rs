@@ -266,7 +266,8 @@ fn verdict(row: &Row) -> String {
     match first {
         Some(deviations) => format!("broken with {deviations} deviations: {spent}"),
         None if row.expected.is_empty() && !row.ways.is_empty() => format!("broken, and should not be: {spent}"),
-        None if row.expected.is_empty() => format!("held: {spent}"),
+        None if row.expected.is_empty() && row.is_exhausted() => format!("held: {spent}"),
+        None if row.expected.is_empty() => format!("nothing broke as far as it was explored: {spent}"),
         None => format!("not broken within these bounds: {spent}"),
     }
 }
