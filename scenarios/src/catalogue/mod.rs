@@ -36,9 +36,9 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "crashes",
-        sentence: "Brokers and the controller are killed, told to stop, and return.",
+        sentence: "Brokers and the controller are killed, told to stop, and return; a client asks where logs end.",
         canary: false,
-        sketch: |_| reference(&[Family::Crashes]),
+        sketch: |_| asked_for_ends(reference(&[Family::Crashes])),
     },
     Scenario {
         name: "power-loss",
