@@ -40,6 +40,7 @@ use crate::check::recovery;
 use crate::check::replicas::Replicas;
 use crate::check::retention;
 use crate::check::storage::DiskView;
+use crate::check::unheard::Unheard;
 use crate::check::verdicts::Verdicts;
 use crate::check::watermarks::{self, Moved};
 use crate::guarantee::Guarantee;
@@ -58,6 +59,7 @@ pub struct Judge {
     in_sync: InSync,
     epochs: Epochs,
     quorum: Quorum,
+    unheard: Unheard,
     images: Images,
     order: Order,
     reads: Reads,
@@ -77,7 +79,7 @@ impl Observer for Judge {
                     ..
                 },
                 Some(Node::Controller(id)),
-            ) => self.quorum.heard(id, *from, fact.at),
+            ) => self.unheard.heard(id, *from, fact.at),
             (What::Delivered { .. }, _) => {}
             (What::Noted(event), Some(node)) => {
                 self.turn_to(fact);
@@ -96,10 +98,14 @@ impl Observer for Judge {
                 self.listings.stops(&self.shared, broker, fact.at);
                 self.shared.stopped(broker, *how);
             }
-            (What::Started { .. }, Some(Node::Controller(id))) => self.shared.controller_started(id),
+            (What::Started { .. }, Some(Node::Controller(id))) => {
+                self.shared.controller_started(id);
+                self.unheard.started_or_stopped(id);
+            }
             (What::Stopped { how }, Some(Node::Controller(id))) => {
                 self.shared.controller_stopped(id, *how);
                 self.quorum.stopped(id);
+                self.unheard.started_or_stopped(id);
             }
             (What::Started { .. }, Some(Node::Ensemble)) => self.shared.controller_started(ENSEMBLE),
             (What::Stopped { how }, Some(Node::Ensemble)) => self.shared.controller_stopped(ENSEMBLE, *how),
@@ -114,7 +120,7 @@ impl Observer for Judge {
                     self.quorum.doubt(id);
                 }
                 if let Some(Node::Controller(id)) = node {
-                    self.controller_held_up(id, fault);
+                    self.unheard.struck(id, fault);
                 }
             }
             (What::Chapter(chapter), _) => {
@@ -145,6 +151,7 @@ impl Judge {
             in_sync: InSync::default(),
             epochs: Epochs::default(),
             quorum: Quorum::default(),
+            unheard: Unheard::default(),
             images: Images::default(),
             order: Order::default(),
             reads: Reads::default(),
@@ -218,15 +225,7 @@ impl Judge {
     fn turn_to(&mut self, fact: &Fact) {
         self.verdicts.turn_to(fact.at, fact.number, self.shared.metadata_lost);
         self.in_sync.time_passed(&self.shared, &mut self.verdicts);
-        self.quorum.time_passed(&self.shared, &mut self.verdicts);
-    }
-
-    fn controller_held_up(&mut self, id: ControllerId, fault: &Fault) {
-        match fault {
-            Fault::ClockSkew(..) | Fault::ClockDrift(..) | Fault::ClockJump(..) => self.quorum.mistimed(id),
-            Fault::Pause(..) | Fault::DiskStall(..) | Fault::DiskSlow(..) => self.quorum.held_up(id),
-            _ => {}
-        }
+        self.unheard.time_passed(&self.shared, &mut self.verdicts);
     }
 
     fn chapter(&mut self, chapter: Chapter) {
@@ -283,7 +282,10 @@ impl Judge {
             Event::QuorumOpened { epoch, start, end, batches, .. } => {
                 quorum.opened(id, (*epoch, *start, *end), batches, verdicts);
             }
-            Event::QuorumRole { epoch, role, .. } => quorum.role(id, *epoch, *role, verdicts),
+            Event::QuorumRole { epoch, role, .. } => {
+                self.unheard.role(id, *epoch, *role, verdicts.now());
+                quorum.role(id, *epoch, *role, verdicts);
+            }
             Event::MetadataAppended { epoch, batch, leads } => {
                 quorum.appended(id, (*epoch, *leads), *batch, verdicts);
             }

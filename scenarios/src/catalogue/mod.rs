@@ -36,9 +36,9 @@ pub const ALL: &[Scenario] = &[
     },
     Scenario {
         name: "crashes",
-        sentence: "Brokers and the controller are killed, told to stop, and return.",
+        sentence: "Brokers and the controller are killed, told to stop, and return; a client asks where logs end.",
         canary: false,
-        sketch: |dice| reference(dice, &[Family::Crashes]),
+        sketch: |dice| asked_for_ends(reference(dice, &[Family::Crashes])),
     },
     Scenario {
         name: "power-loss",

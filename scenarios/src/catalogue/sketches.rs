@@ -105,6 +105,12 @@ pub(super) fn small_logs(_: Dice) -> Sketch {
     Sketch { cluster, storm: Weather::Written(Storm::of(strikes)), load, length: Duration::from_secs(7) }
 }
 
+/// The same, and every second a client asks where some partition ends.
+pub(super) fn asked_for_ends(sketch: Sketch) -> Sketch {
+    let load = Load { listings: Some(Duration::from_secs(1)), ..sketch.load };
+    Sketch { load, ..sketch }
+}
+
 /// The recommended cluster with a quorum: three controllers mostly, sometimes five, sometimes in one process with brokers;
 /// snapshots are made often.
 pub(super) fn quorum(dice: Dice) -> Sketch {

@@ -30,6 +30,7 @@ pub(crate) mod replicas;
 pub(crate) mod retention;
 pub(crate) mod storage;
 pub(crate) mod topics;
+pub(crate) mod unheard;
 pub(crate) mod verdicts;
 pub(crate) mod watermarks;
 

@@ -3,12 +3,11 @@
 //! Raft's own invariants, as KIP-595 and KIP-631 take them over. Follows every controller's log through the facts; what the
 //! records mean is for other checks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use model::event::QuorumRole;
 use model::log::BatchId;
 use model::names::{ControllerId, EndOffset, LeaderEpoch};
-use sim::fact::Moment;
 
 use super::batches::Batches;
 use super::replicas::Replicas;
@@ -27,10 +26,6 @@ pub(crate) struct Quorum {
     committed: Batches,
     /// Everything below is committed.
     committed_end: EndOffset,
-    /// When the next leader has to give up, unless it is heard by then.
-    give_up_by: Option<Moment>,
-    /// Controllers whose clocks are wrong.
-    wrong_clocks: BTreeSet<ControllerId>,
 }
 
 /// One controller's log as the facts tell it.
@@ -46,12 +41,6 @@ struct Log {
     doubtful: bool,
     /// Its role and epoch, while it runs.
     role: Option<(LeaderEpoch, QuorumRole)>,
-    /// Since when it has this role.
-    since: Moment,
-    /// When each other controller last asked it for what it has.
-    heard: BTreeMap<ControllerId, Moment>,
-    /// Its process or its disk was held up, in this life.
-    held_up: bool,
 }
 
 /// There is no metadata leader, or more than one.
@@ -67,63 +56,10 @@ pub(crate) struct NoLeader {
     pub leaders: Vec<ControllerId>,
 }
 
-impl Log {
-    /// When a majority was last heard, itself included, or since when it leads.
-    fn heard_by_majority(&self, own: ControllerId, voters: &BTreeSet<ControllerId>) -> Moment {
-        let others = voters.iter().filter(|voter| **voter != own);
-        let mut heard: Vec<Moment> = others.map(|voter| self.heard.get(voter).copied().unwrap_or_default()).collect();
-        heard.sort_unstable();
-        let needed = voters.len() / 2;
-        heard.get(heard.len().saturating_sub(needed)).copied().unwrap_or_default().max(self.since)
-    }
-}
-
 impl Quorum {
     /// A controller's disk is not what it was: nothing follows from what it had.
     pub(crate) fn doubt(&mut self, id: ControllerId) {
         self.logs.entry(id).or_default().doubtful = true;
-    }
-
-    /// A controller's clock is wrong from now on: what it takes for a while is none.
-    pub(crate) fn mistimed(&mut self, id: ControllerId) {
-        self.wrong_clocks.insert(id);
-    }
-
-    /// A controller is held up: it does nothing in time.
-    pub(crate) fn held_up(&mut self, id: ControllerId) {
-        self.logs.entry(id).or_default().held_up = true;
-    }
-
-    /// A controller was asked by another one for what it has: as good a sign of life as there is (C5).
-    pub(crate) fn heard(&mut self, id: ControllerId, from: ControllerId, at: Moment) {
-        self.logs.entry(id).or_default().heard.insert(from, at);
-    }
-
-    /// Time has passed: whoever leads and was not heard by a majority for too long has given up (C5, KAFKA-15489).
-    #[inline]
-    pub(crate) fn time_passed(&mut self, shared: &Replicas, verdicts: &mut Verdicts) {
-        if self.give_up_by.is_some_and(|by| verdicts.now() > by) {
-            self.leaders_are_heard(shared, verdicts);
-        }
-    }
-
-    fn leaders_are_heard(&mut self, shared: &Replicas, verdicts: &mut Verdicts) {
-        let (now, bound) = (verdicts.now(), shared.promise.unheard_leader_gives_up_within);
-        let voters: BTreeSet<ControllerId> = shared.voters().collect();
-        self.give_up_by = None;
-        for (id, log) in self.logs.iter_mut().filter(|_| voters.len() > 1) {
-            let Some((epoch, QuorumRole::Leader)) = log.role else { continue };
-            let by = log.heard_by_majority(*id, &voters) + bound;
-            if now <= by {
-                self.give_up_by = Some(self.give_up_by.map_or(by, |other| other.min(by)));
-            } else if !log.held_up && !self.wrong_clocks.contains(id) {
-                verdicts.broken(Guarantee::MetadataLog, "leads-unheard", || {
-                    format!("{id} leads in epoch {epoch}, and no majority has fetched from it for {bound:?}")
-                });
-                // Once is enough.
-                log.held_up = true;
-            }
-        }
     }
 
     /// A controller's process is over.
@@ -164,9 +100,6 @@ impl Quorum {
             high_watermark: EndOffset::ZERO,
             doubtful: false,
             role: Some((epoch, QuorumRole::Unattached)),
-            since: verdicts.now(),
-            heard: BTreeMap::new(),
-            held_up: false,
         };
         let before = std::mem::replace(before, now);
         let lost = before.batches.all().iter().find(|batch| {
@@ -243,13 +176,10 @@ impl Quorum {
 
     /// A controller has another role: one leads an epoch, and it has everything that is committed (C3, C18).
     pub(crate) fn role(&mut self, id: ControllerId, epoch: LeaderEpoch, role: QuorumRole, verdicts: &mut Verdicts) {
-        let log = self.logs.entry(id).or_default();
-        (log.role, log.since) = (Some((epoch, role)), verdicts.now());
+        self.logs.entry(id).or_default().role = Some((epoch, role));
         if role != QuorumRole::Leader {
             return;
         }
-        // It is heard from now on; when it has to give up is reckoned anew.
-        self.give_up_by = Some(verdicts.now());
         let known = *self.leaders.entry(epoch).or_insert(id);
         verdicts.demand(Guarantee::MetadataLog, known == id, "two-controllers-lead-an-epoch", || {
             format!("{id} leads in epoch {epoch}, and {known} does")

@@ -2,7 +2,7 @@
 
 /// c2 read 15 of t3-0 where 16 came next
 #[test]
-fn read_order_nonmonotonic_poll_244c1840() {
+fn read_order_nonmonotonic_poll_7f194228() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(1)
@@ -20,7 +20,7 @@ fn read_order_nonmonotonic_poll_244c1840() {
 
 /// c2 read 49 of t5-0 where 48 came next
 #[test]
-fn read_order_poll_skip_b41c3650() {
+fn read_order_poll_skip_9bd7ddc3() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -48,7 +48,7 @@ fn read_order_poll_skip_b41c3650() {
 
 /// b2 is alive and not in the ISR [BrokerId(1)] of t5-0, 136 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_8e61ef7c() {
+fn progress_replica_not_in_sync_b96655fa() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -85,7 +85,7 @@ fn progress_replica_not_in_sync_8e61ef7c() {
 
 /// b3 opened t7-0 without the committed record at 0, which it had and kept
 #[test]
-fn durability_restart_lost_committed_record_9128c979() {
+fn durability_restart_lost_committed_record_704a4d22() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -112,7 +112,7 @@ fn durability_restart_lost_committed_record_9128c979() {
 
 /// b1 is alive and not in the ISR [BrokerId(2), BrokerId(3)] of t7-0, 96 s after the last fault
 #[test]
-fn progress_power_loss_brought_back_cut_records_73c0407c() {
+fn progress_power_loss_brought_back_cut_records_139f7a7a() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -143,7 +143,7 @@ fn progress_power_loss_brought_back_cut_records_73c0407c() {
 
 /// a batch left for the 2th time, and 1 are allowed (value Some(Value(1)))
 #[test]
-fn at_most_once_sent_beyond_retries_34306d84() {
+fn at_most_once_sent_beyond_retries_fec0a156() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -167,7 +167,7 @@ fn at_most_once_sent_beyond_retries_34306d84() {
 
 /// c1 sent value 7 before value 10, but at 6 of t3-0 it lies behind it
 #[test]
-fn order_sent_before_but_behind_0c2db353() {
+fn order_sent_before_but_behind_8e104c23() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(1)
@@ -192,7 +192,7 @@ fn order_sent_before_but_behind_0c2db353() {
 
 /// b1 is fenced and still in sync on t5-0: [BrokerId(1), BrokerId(2)]
 #[test]
-fn in_sync_set_fenced_broker_in_sync_67848511() {
+fn in_sync_set_fenced_broker_in_sync_82767553() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -217,7 +217,7 @@ fn in_sync_set_fenced_broker_in_sync_67848511() {
 
 /// b1 acknowledged 0 of t5-0 with acks=all, and 0 is all that is committed
 #[test]
-fn acks_all_acknowledged_before_committed_a79d41a2() {
+fn acks_all_acknowledged_before_committed_dd91d12b() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -236,7 +236,7 @@ fn acks_all_acknowledged_before_committed_a79d41a2() {
 
 /// b1 acknowledged 0 of t5-0 with acks=all, and 0 is all that is committed
 #[test]
-fn acks_all_acknowledged_before_committed_fc0670a1() {
+fn acks_all_acknowledged_before_committed_60648838() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -255,7 +255,7 @@ fn acks_all_acknowledged_before_committed_fc0670a1() {
 
 /// b1 served t5-0 up to 1, its high watermark is 0
 #[test]
-fn reads_served_above_high_watermark_235ce436() {
+fn reads_served_above_high_watermark_af39a085() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -273,7 +273,7 @@ fn reads_served_above_high_watermark_235ce436() {
 
 /// b2 acknowledged 0 of t5-0 with acks=all, which 1 replicas have; min.insync.replicas is 2
 #[test]
-fn min_isr_acknowledged_on_too_few_cc1fdf6b() {
+fn min_isr_acknowledged_on_too_few_15a10c13() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -298,7 +298,7 @@ fn min_isr_acknowledged_on_too_few_cc1fdf6b() {
 
 /// b1 is alive and not in the ISR [BrokerId(2)] of t5-0, 148 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_abd2cd6e() {
+fn progress_replica_not_in_sync_b6578f7d() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -323,7 +323,7 @@ fn progress_replica_not_in_sync_abd2cd6e() {
 
 /// b3 has records-0/00000000000000000000.log: at byte 12750: a checksum that does not hold
 #[test]
-fn storage_stored_batch_corrupt_1f7be822() {
+fn storage_stored_batch_corrupt_7a470b15() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(3)
@@ -344,7 +344,7 @@ fn storage_stored_batch_corrupt_1f7be822() {
 
 /// b2 is alive and not in the ISR [BrokerId(1)] of t6-0, 230 s after the last fault
 #[test]
-fn progress_replica_not_in_sync_ac0387db() {
+fn progress_replica_not_in_sync_207117ae() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -378,7 +378,7 @@ fn progress_replica_not_in_sync_ac0387db() {
 
 /// b2 had synced t5-0 up to 24, and opened it without the record at 16
 #[test]
-fn storage_synced_batch_lost_62d57ecc() {
+fn storage_synced_batch_lost_20e3dd06() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -409,7 +409,7 @@ fn storage_synced_batch_lost_62d57ecc() {
 
 /// b2 believed its log of t5-0 without a look, and the process before was never told to stop
 #[test]
-fn recovery_clean_start_after_a_crash_cd68814d() {
+fn recovery_clean_start_after_a_crash_df29f801() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -438,7 +438,7 @@ fn recovery_clean_start_after_a_crash_cd68814d() {
 
 /// b1 leads t6-0 in epoch 0, its log ends at 0 and lacks what was committed at 0 in epoch 0 (committed up to 4)
 #[test]
-fn power_loss_leader_lost_committed_record_8dbcdd7c() {
+fn power_loss_leader_lost_committed_record_2944b223() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)
@@ -464,7 +464,7 @@ fn power_loss_leader_lost_committed_record_8dbcdd7c() {
 
 /// b1 joined the ISR of t5-0 without the record committed at Some(Offset(31))
 #[test]
-fn leader_completeness_newcomer_lacks_committed_record_ff0d054a() {
+fn leader_completeness_newcomer_lacks_committed_record_d59e09c0() {
     use scenarios::prelude::*;
 
     let cluster = Cluster::of(2)

@@ -26,6 +26,7 @@ const CHECKS: &[&str] = &[
     include_str!("../recovery.rs"),
     include_str!("../retention.rs"),
     include_str!("../storage.rs"),
+    include_str!("../unheard.rs"),
     include_str!("../watermarks.rs"),
 ];
 
