@@ -4,6 +4,7 @@
 //! the program alone; CPU time is measured for the whole cell and shared out among its hunts by their steps. Runs hunts
 //! and counts; draws nothing.
 
+mod against;
 pub(crate) mod board;
 pub(crate) mod figure;
 mod table;
@@ -20,6 +21,7 @@ use scenarios::run::run_traced;
 use scenarios::search::{Found, Hunt, LADDER, Strategy, hunt};
 use scenarios::shrink::{Effort, shrink};
 
+use self::against::against;
 use self::board::{Board, Cell, Small, Step};
 use crate::cli::Refusal;
 use crate::exit::Exit;
@@ -83,6 +85,7 @@ fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
             board.small.push(small);
         }
     }
+    board.guided_against_uniform = against(&board);
     board.ladder = climbed(order);
     Ok(board)
 }
