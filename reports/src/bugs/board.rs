@@ -8,6 +8,7 @@ use scenarios::search::{Climbed, Hunt, Rung, Strategy};
 use serde::Serialize;
 
 use super::Order;
+use super::against::Against;
 use crate::statistics::interval_95;
 
 /// The scoreboard.
@@ -25,6 +26,8 @@ pub(crate) struct Board {
     pub(crate) cells: Vec<Cell>,
     /// What is left of the first run that showed each bug.
     pub(crate) small: Vec<Small>,
+    /// What guidance is worth, where a bug was hunted by both.
+    pub(crate) guided_against_uniform: Vec<Against>,
     /// The published ladder.
     pub(crate) ladder: Vec<Step>,
     /// Bugs that wait for a part of Kafka that is not built.
@@ -79,6 +82,8 @@ pub(crate) struct Cell {
     pub(crate) simulated_seconds: Spread,
     /// Seeds in all, and the chance that one of them hits, with its 95 % interval (Clopper-Pearson).
     pub(crate) seeds_in_all: u64,
+    /// CPU time of all of them.
+    pub(crate) cpu_seconds_in_all: f64,
     pub(crate) rate: f64,
     pub(crate) rate_from: f64,
     pub(crate) rate_to: f64,
@@ -182,6 +187,7 @@ impl Board {
             bugs: order.bugs.iter().map(|bug| Bug::of(bug)).collect(),
             cells: Vec::new(),
             small: Vec::new(),
+            guided_against_uniform: Vec::new(),
             ladder: Vec::new(),
             waiting: WAITING.iter().map(|row| Waiting { id: row.id, name: row.name, waiting_for: row.part }).collect(),
             cut_short: false,
@@ -249,6 +255,7 @@ impl Cell {
             cpu_seconds: spread(&|hunt| hunt.steps as f64 * per_step),
             simulated_seconds: spread(&|hunt| hunt.simulated.as_secs_f64()),
             seeds_in_all,
+            cpu_seconds_in_all: cpu.as_secs_f64(),
             rate: found as f64 / (seeds_in_all.max(1)) as f64,
             rate_from,
             rate_to,

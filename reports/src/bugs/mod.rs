@@ -4,6 +4,7 @@
 //! the program alone; CPU time is measured for the whole cell and shared out among its hunts by their steps. Runs hunts
 //! and counts; draws nothing.
 
+mod against;
 pub(crate) mod board;
 pub(crate) mod figure;
 mod page;
@@ -21,6 +22,7 @@ use scenarios::run::{Outcome, Plan, run_traced};
 use scenarios::search::{Found, Hunt, LADDER, Strategy, hunt};
 use scenarios::shrink::{Effort, shrink};
 
+use self::against::against;
 use self::board::{Board, Cell, Small, Step, Told};
 use crate::cli::Refusal;
 use crate::exit::Exit;
@@ -81,6 +83,7 @@ fn hunted(order: &Order, draft: &Draft) -> Result<Board, OutputError> {
             board.small.push(made_small(bug, &found, draft)?);
         }
     }
+    board.guided_against_uniform = against(&board);
     board.ladder = climbed(order);
     Ok(board)
 }

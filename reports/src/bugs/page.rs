@@ -18,7 +18,10 @@ pub(super) fn page(board: &Board) -> String {
             (head(board))
             section { h2 { "How long it takes" } figure { (PreEscaped(ink::on_page(&figure::draw(board)))) } }
             (scoreboard(board))
-            @if !board.ladder.is_empty() { (ladder(&board.ladder)) }
+            @if !board.guided_against_uniform.is_empty() {
+            section { h2 { "Guided against uniform" } ul { @for line in &board.guided_against_uniform { li { (line) } } } }
+        }
+        @if !board.ladder.is_empty() { (ladder(&board.ladder)) }
             (stories(board))
             @if !board.waiting.is_empty() { (waiting(board)) }
         },

@@ -51,6 +51,9 @@ pub(crate) fn text(board: &Board) -> String {
             "rank correlation of {strategy} with published random walks: {correlation:+.2} ({bugs} bugs)"
         );
     }
+    for both in &board.guided_against_uniform {
+        let _ = writeln!(text, "{both}");
+    }
     for step in &board.ladder {
         let shortest = step.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"));
         let verdict = if step.as_published { "as published" } else { "not as published" };
@@ -117,6 +120,9 @@ pub(crate) fn markdown(board: &Board) -> String {
     }
     for row in &board.waiting {
         let _ = writeln!(text, "| {} {} | | *waits for {}* | | | | | | | |", row.id, row.name, row.waiting_for);
+    }
+    for both in &board.guided_against_uniform {
+        let _ = writeln!(text, "\n{both}.");
     }
     if !board.ladder.is_empty() {
         text += "\n## The published ladder\n\n| design | replicas | seeds that break it | 95 % | published | |\n|---|---|---|---|---|---|\n";

@@ -35,3 +35,24 @@ pub(super) fn quick(cluster: Cluster) -> Cluster {
 fn in_small_steps(cluster: Cluster) -> Cluster {
     cluster.property("replica.fetch.max.bytes", 200).property("replica.fetch.response.max.bytes", 200)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ground, Strategy, attempt};
+    use super::*;
+    use crate::known_bugs;
+
+    #[test]
+    fn on_a_ground_of_its_own_the_protocol_without_the_bug_holds() {
+        let own: Vec<_> = known_bugs::all().filter_map(|bug| Some((bug, cluster(bug.id)?))).collect();
+        assert_eq!(own.len(), 4);
+        for (bug, cluster) in own {
+            let ground = Ground { cluster: cluster.protocol(bug.mended().protocol), ..Ground::of(bug) };
+            let mut searcher = Strategy::Late.begin();
+            for seed in 0..8 {
+                let outcome = attempt(&searcher.next(&ground, seed), false).outcome;
+                assert_eq!(outcome.fingerprint(), None, "{} seed {seed}", bug.id);
+            }
+        }
+    }
+}

@@ -1,5 +1,7 @@
-//! A search that keeps the storms which reached new states of the protocol, and changes them a little.
+//! A search that keeps the storms which reached new states of the protocol, and changes them a little: those the more that reached what
+//! hardly any other has.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::Rng;
@@ -13,19 +15,33 @@ use crate::storm::Storm;
 /// Plans that reached something new, the newest last.
 #[derive(Default)]
 pub(super) struct Guided {
-    seen: States,
+    /// In how many runs each state was reached.
+    runs: BTreeMap<u64, u32>,
     kept: Vec<Kept>,
 }
 
 struct Kept {
     storm: Storm,
     seed: u64,
+    /// The states that nobody had reached before.
+    new: Vec<u64>,
     /// How often it was changed already: the more often, the less is to be expected of it.
     tried: u32,
 }
 
+impl Guided {
+    /// How little is to be expected of a storm: how often it was changed, times how many have reached the rarest state that it reached
+    /// first.
+    fn worn(&self, kept: &Kept) -> u32 {
+        let rarest = kept.new.iter().filter_map(|state| self.runs.get(state)).min().copied().unwrap_or(u32::MAX);
+        rarest.saturating_mul(kept.tried + 1)
+    }
+}
+
 /// So many are kept at most.
 const MOST: usize = 200;
+/// Of so many, drawn, the least worn is changed.
+const CANDIDATES: usize = 5;
 /// Strikes in a storm at most: what is spliced again and again grows.
 const LONGEST: usize = 24;
 
@@ -37,9 +53,8 @@ impl Searcher for Guided {
         if self.kept.is_empty() || draw.gen_bool(0.25) {
             return ground.plan(fresh, seed);
         }
-        // Of three, the one that was changed least.
-        let places: Vec<usize> = (0..3).map(|_| draw.gen_range(0..self.kept.len())).collect();
-        let place = places.into_iter().min_by_key(|place| self.kept[*place].tried).unwrap_or_default();
+        let places: Vec<usize> = (0..CANDIDATES).map(|_| draw.gen_range(0..self.kept.len())).collect();
+        let place = places.into_iter().min_by_key(|place| self.worn(&self.kept[*place])).unwrap_or_default();
         self.kept[place].tried += 1;
         let other = draw.gen_range(0..self.kept.len());
         let mut storm = self.kept[place].storm.clone();
@@ -55,11 +70,21 @@ impl Searcher for Guided {
     }
 
     fn learn(&mut self, plan: &Plan, states: &States) {
-        if self.seen.take_in(states) > 0 {
-            self.kept.push(Kept { storm: plan.storm.clone(), seed: plan.seed, tried: 0 });
-            if self.kept.len() > MOST {
-                self.kept.remove(0);
+        let mut new = Vec::new();
+        for state in states.iter() {
+            let runs = self.runs.entry(state).or_default();
+            *runs += 1;
+            if *runs == 1 {
+                new.push(state);
             }
+        }
+        if new.is_empty() {
+            return;
+        }
+        self.kept.push(Kept { storm: plan.storm.clone(), seed: plan.seed, new, tried: 0 });
+        if self.kept.len() > MOST {
+            let worn = (0..self.kept.len()).max_by_key(|place| self.worn(&self.kept[*place]));
+            self.kept.remove(worn.unwrap_or_default());
         }
     }
 

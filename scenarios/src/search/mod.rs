@@ -159,9 +159,20 @@ impl Strategy {
     }
 }
 
-/// In which proportion the mixed search goes round the others. By the scoreboard, not by belief.
-const MIX: [Strategy; 6] =
-    [Strategy::Ambush, Strategy::Elections, Strategy::Late, Strategy::Swarm, Strategy::Uniform, Strategy::Priorities];
+/// In which proportion the mixed search goes round the others. By the scoreboard, not by belief: what is hard to find is found by
+/// what is late and by storms of all kinds, and what is not is found by any of them.
+const MIX: [Strategy; 10] = [
+    Strategy::Late,
+    Strategy::Swarm,
+    Strategy::Uniform,
+    Strategy::Late,
+    Strategy::Elections,
+    Strategy::Ambush,
+    Strategy::Late,
+    Strategy::Uniform,
+    Strategy::Swarm,
+    Strategy::Priorities,
+];
 
 /// Half of those who lie in ambush strike whom they see, and not somebody else.
 fn face_to_face(mut storm: Storm, dice: Dice) -> Storm {

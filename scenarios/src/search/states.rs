@@ -33,9 +33,9 @@ impl States {
         self.0.is_empty()
     }
 
-    /// Takes in those of another run; how many of them are new.
-    pub fn take_in(&mut self, others: &Self) -> usize {
-        others.0.iter().filter(|state| self.0.insert(**state)).count()
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().copied()
     }
 
     /// Takes in the state of each partition, if one of the facts may have changed any.
