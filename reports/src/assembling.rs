@@ -51,7 +51,7 @@ pub(crate) fn report(
     let (exit, reasons) = verdict(conducted, &planned.properties);
     let report = Report {
         schema_version: SCHEMA_VERSION,
-        program: Program { name: "highwater", version: env!("CARGO_PKG_VERSION") },
+        program: Program::this(),
         verdict: Verdict { word: exit.word(), exit_code: exit.code(), reasons },
         campaign: campaign(planned, conducted),
         canary: conducted.canary.clone(),

@@ -58,6 +58,13 @@ pub(crate) struct Program {
     pub(crate) version: &'static str,
 }
 
+impl Program {
+    /// This one.
+    pub(crate) fn this() -> Self {
+        Self { name: "highwater", version: env!("CARGO_PKG_VERSION") }
+    }
+}
+
 /// What a campaign comes to.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Verdict {

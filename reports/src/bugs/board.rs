@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Order;
 use super::against::Against;
+use crate::report::Program;
 use crate::statistics::interval_95;
 
 /// The scoreboard.
@@ -34,12 +35,6 @@ pub(crate) struct Board {
     pub(crate) waiting: Vec<Waiting>,
     /// Whether it was interrupted.
     pub(crate) cut_short: bool,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Program {
-    name: &'static str,
-    version: &'static str,
 }
 
 /// A bug.
@@ -181,7 +176,7 @@ impl Board {
     /// An empty one.
     pub(crate) fn new(order: &Order) -> Self {
         Self {
-            program: Program { name: "highwater", version: env!("CARGO_PKG_VERSION") },
+            program: Program::this(),
             budget_seconds: order.budget.as_secs_f64(),
             repeat: order.repeat,
             bugs: order.bugs.iter().map(|bug| Bug::of(bug)).collect(),

@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{Draft, OutputError, json};
 use crate::pool::in_order;
+use crate::report::Program;
 
 /// What is to be compared.
 #[derive(Clone, Debug)]
@@ -45,12 +46,6 @@ pub(crate) struct Compared {
     pub(crate) storms: Vec<StormRow>,
     /// Whether it was interrupted.
     pub(crate) cut_short: bool,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Program {
-    name: &'static str,
-    version: &'static str,
 }
 
 /// The story of a known bug, told on both.
@@ -103,7 +98,7 @@ pub(crate) fn engines(order: &Order, out: &Path) -> Result<Exit, Refusal> {
     interrupt::listen();
     let stories = museum(order);
     let storms = storms(order);
-    let program = Program { name: "highwater", version: env!("CARGO_PKG_VERSION") };
+    let program = Program::this();
     let cut_short = interrupt::requested();
     let compared = Compared { program, seeds: order.seeds, stories, storms, cut_short };
     for (by, ids) in compared.split() {

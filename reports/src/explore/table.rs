@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Order, Place};
 use crate::exit::Exit;
+use crate::report::Program;
 
 /// The report.
 #[derive(Clone, Debug, Serialize)]
@@ -21,12 +22,6 @@ pub(crate) struct Report {
     /// One for each place.
     pub(crate) rows: Vec<Row>,
     places: usize,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Program {
-    name: &'static str,
-    version: &'static str,
 }
 
 /// What exploring one place came to.
@@ -98,7 +93,7 @@ pub(crate) struct Way {
 impl Report {
     pub(crate) fn new(order: &Order) -> Self {
         Self {
-            program: Program { name: "highwater", version: env!("CARGO_PKG_VERSION") },
+            program: Program::this(),
             depth: order.depth,
             records: order.records,
             horizon_seconds: order.horizon.as_secs_f64(),

@@ -150,7 +150,7 @@ impl Account {
         let points = curve.0.iter().filter(|(_, tally)| tally.runs > 0 || tally.happened);
         Self {
             schema_version: 1,
-            program: Program { name: "highwater", version: env!("CARGO_PKG_VERSION") },
+            program: Program::this(),
             again,
             scenario: failing.plan.scenario.clone(),
             seed: failing.plan.seed,

@@ -325,15 +325,7 @@ pub fn both_lose_their_power_and_one_is_back_first(w: &mut World) {
 /// T2: a leader that nobody hears writes what nobody else has; the other one leads, writes, and dies before the first has cut
 /// its log. The first one leads again and writes on; then the other comes back, with an epoch that its leader never had.
 pub fn two_leaders_in_turn_write_what_the_other_never_had(w: &mut World) {
-    let first = replace_the_leader_behind_its_back_without_healing(w, 10);
-    w.crash(first);
-    w.heal_network();
-    let second = w.leader();
-    one_by_one(w, 5);
-    w.run_for(Duration::from_secs(1));
-    w.crash(second);
-    w.restart(first);
-    w.until(|fact| seen::led_by(fact, first));
+    let second = two_lead_in_turn(w);
     one_by_one(w, 5);
     w.run_for(Duration::from_secs(1));
     w.restart(second);
@@ -343,6 +335,14 @@ pub fn two_leaders_in_turn_write_what_the_other_never_had(w: &mut World) {
 /// The same up to where the first one leads again, and writes nothing: the other comes back to a leader whose log has nothing of the
 /// epoch in which it leads.
 pub fn a_leader_that_writes_nothing_is_asked_for_an_epoch_that_it_never_had(w: &mut World) {
+    let second = two_lead_in_turn(w);
+    w.run_for(Duration::from_secs(1));
+    w.restart(second);
+    w.quiet();
+}
+
+/// Up to where the first one leads again; gives the other one, which is down.
+fn two_lead_in_turn(w: &mut World) -> BrokerId {
     let first = replace_the_leader_behind_its_back_without_healing(w, 10);
     w.crash(first);
     w.heal_network();
@@ -352,9 +352,7 @@ pub fn a_leader_that_writes_nothing_is_asked_for_an_epoch_that_it_never_had(w: &
     w.crash(second);
     w.restart(first);
     w.until(|fact| seen::led_by(fact, first));
-    w.run_for(Duration::from_secs(1));
-    w.restart(second);
-    w.quiet();
+    second
 }
 
 /// A leader of records that nobody has asked for yet dies, comes back first, and leads. It dies again before anybody has
