@@ -347,13 +347,13 @@ pub trait Verbs: Hands {
         self.cluster().admin_id()
     }
 
-    /// The consumer that reads the first topic back; off until [`World::read_back`].
+    /// The consumer that reads the first topic back; off until [`World::read_back`](crate::World::read_back).
     #[must_use]
     fn reader(&self) -> ClientId {
         self.cluster().reader_id()
     }
 
-    /// The consumers that read everything back, one for each topic; off until [`World::read_back`].
+    /// The consumers that read everything back, one for each topic; off until [`World::read_back`](crate::World::read_back).
     #[must_use]
     fn readers(&self) -> Vec<ClientId> {
         self.cluster().reader_ids().collect()

@@ -39,7 +39,7 @@ pub enum Target {
     Clients,
     /// All nodes.
     Everyone,
-    /// Whom the sight is about that the fault lay in ambush for: see [`Sight::about`]. Nobody for a fault that waited for none. It
+    /// Whom the sight is about that the fault lay in ambush for: see [`Sight::about`](super::Sight::about). Nobody for a fault that waited for none. It
     /// becomes that node when the ambush strikes.
     Seen,
 }
