@@ -6,7 +6,7 @@
 
 mod traces;
 
-use model::protocol::{Admission, Fencing, Protocol, Truncation, Watermark};
+use model::protocol::{Admission, Fencing, Protocol, Recording, Storage, Truncation, Watermark};
 use sim::cluster::Cluster;
 
 use super::{Ground, Strategy, attempt, grounds};
@@ -50,11 +50,14 @@ const KIP_101: Protocol = Protocol { truncation: Truncation::OnceByEnd, ..KIP_27
 const KIP_279: Protocol =
     Protocol { truncation: Truncation::OnceByEpoch, admission: Admission::HighWatermark, ..FIRST_KIP_320 };
 /// `Kip320FirstTry`: every fetch names the epoch of the last record, but not the one in which the follower is; who joins has reached the
-/// start of the leader's epoch.
+/// start of the leader's epoch. An epoch is known by its records alone, as in all of these models and in Kafka before KAFKA-7415. With
+/// epochs that are on record from the election on, two replicas are not safe without fencing: a broker that has copied records of
+/// epoch 2 and only then hears that it leads in epoch 1 puts that on record behind them, forgets epoch 2, and cuts what is committed.
 const FIRST_KIP_320: Protocol = Protocol {
     fencing: Fencing::Unfenced,
     admission: Admission::EpochStart,
     watermark: Watermark::MaximalIsr,
+    storage: Storage { recording: Recording::WithTheFirstRecord, ..Storage::LATEST },
     ..Protocol::LATEST
 };
 
