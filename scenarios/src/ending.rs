@@ -3,10 +3,10 @@
 //! An ending may be let go on piece by piece, and its clone goes on exactly as it does in a clone of its world. It judges
 //! nothing.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::names::EndOffset;
+use sim::Verbs;
 use sim::fact::{Chapter, Moment};
 use sim::world::Settling;
 

@@ -4,7 +4,6 @@
 //! begin with a queue of everything that will ever be written. Each record's time, topic and key are drawn by producer
 //! and number: no fault changes what is written.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +13,7 @@ use model::wire::OffsetSpec;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use sim::Hands;
+use sim::Verbs;
 use sim::cluster::Topic;
 use sim::dice::Dice;
 use sim::fact::Moment;

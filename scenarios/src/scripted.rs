@@ -3,7 +3,6 @@
 //! This is the door for tests. It reads the environment (`SEED=7` or `SEEDS=0..100`), and a broken promise is a panic whose
 //! text says how to see it again.
 
-use sim::Verbs;
 use std::env;
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -12,6 +11,7 @@ use std::time::Duration;
 
 use model::names::Node;
 use sim::Hands;
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 

@@ -1,10 +1,10 @@
 //! Whole clusters, with the real machines in them.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::Node;
+use sim::Verbs;
 use sim::fault::{Sight, Strike, Target, When};
 use sim::{Chapter, Cluster, Digest, Ending, Fact, Fault, What, World, hermetic, trace};
 

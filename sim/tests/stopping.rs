@@ -1,10 +1,10 @@
 //! Hosts that stop in a disk call of their own that was named beforehand.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::{BrokerId, Node};
+use sim::Verbs;
 use sim::disk::{CallKind, Side};
 use sim::fault::{Stopping, Strike, Target};
 use sim::world::DiskCall;

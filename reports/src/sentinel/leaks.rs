@@ -3,7 +3,6 @@
 //! A leak is a number that a script gets from outside and submits as the key of a record: everything after that follows from
 //! it. What the box seeds is no leak, and that is said here too.
 
-use sim::Verbs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use model::machine::Command;
+use sim::Verbs;
 use sim::{Cluster, Fact, Observer, World};
 
 use crate::lockstep::{self, Mouth, Parting};

@@ -1,12 +1,12 @@
 //! What each `acks` may lose, and what it may not.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;
 use scenarios::scripted::tell;
 use scenarios::strategies::brisk;
 use scenarios::{Outcome, World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 
 fn cluster(acks: Acks) -> Cluster {

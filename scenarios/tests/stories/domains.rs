@@ -1,12 +1,12 @@
 //! The rule of failure domains (G12): of N replicas r share a rack, and its power goes. What was acknowledged survives iff
 //! `min.insync.replicas` > r; writes go on iff N - r >= `min.insync.replicas`.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::names::BrokerId;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario};
+use sim::Verbs;
 use sim::cluster::Cluster;
 
 /// Replication factors, minima and sizes of the rack.

@@ -1,12 +1,12 @@
 //! Committed records survive the failures that they are promised to survive, and the checker sees those that do not.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::names::BrokerId;
 use scenarios::scripted::tell;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Ending;
 

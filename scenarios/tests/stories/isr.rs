@@ -1,12 +1,12 @@
 //! Who is in sync: followers leave and return, and with too few of them nothing is promised.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;
 use model::wire::ErrorCode;
 use scenarios::strategies::brisk;
 use scenarios::{known_bugs, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 
 #[test]

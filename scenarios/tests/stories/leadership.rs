@@ -1,6 +1,5 @@
 //! Whoever leads, leads alone in its epoch and with everything that is committed: through cuts, pauses and wrong clocks.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;
@@ -8,6 +7,7 @@ use model::wire::ErrorCode;
 use scenarios::scripted::other_servers;
 use scenarios::strategies::brisk;
 use scenarios::{World, known_bugs, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 
 fn three() -> Cluster {

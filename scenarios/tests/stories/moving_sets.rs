@@ -3,7 +3,6 @@
 //! What the steps are an undisturbed run says; then the same run is told again for each of them, up to there without any
 //! difference, and somebody is struck. Nothing is lost, and the partition ends where it was wanted.
 
-use sim::Verbs;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use model::names::{BrokerId, Node};
 use model::protocol::{Admission, Moving, Protocol};
 use scenarios::strategies::brisk;
 use scenarios::{Guarantee, Outcome, World, scenario, scripted};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::{Fact, What};
 use sim::fault::Fault;

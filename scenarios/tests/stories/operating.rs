@@ -1,6 +1,5 @@
 //! What an operator does to topics while they are used: deletes and creates them, moves them, changes what they promise.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::config::Acks;
@@ -11,6 +10,7 @@ use model::names::BrokerId;
 use model::wire::{AdminRequest, AlteredResource, ErrorCode};
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 use sim::fault::Fault;

@@ -1,11 +1,11 @@
 //! Records of one key stay in the order in which they were sent, and consumers see them so.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::load::Load;
 use scenarios::strategies::brisk;
 use scenarios::{Guarantee, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 

@@ -1,10 +1,10 @@
 //! The power goes: one host's is survived, everybody's may cost what was not synced, and that was never promised.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::strategies::brisk;
 use scenarios::{scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Ending;
 use sim::fault::Fault;

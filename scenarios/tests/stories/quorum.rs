@@ -1,13 +1,13 @@
 //! Controllers that go: whoever leads the quorum dies, is cut off, stands still or loses power, and no committed record and
 //! no committed decision goes with it.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::protocol::{Protocol, Trust};
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 use sim::fault::{Fault, Target};

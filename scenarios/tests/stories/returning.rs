@@ -1,11 +1,11 @@
 //! Brokers that come back: before anybody has noticed, with less than they had, one after another.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::names::BrokerId;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fault::{Fault, Target};
 

@@ -1,11 +1,11 @@
 //! A rolling restart under load, and several topics and partitions at once.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::load::Load;
 use scenarios::strategies::brisk;
 use scenarios::{scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::Ending;

@@ -1,7 +1,6 @@
 //! What a disk may wake up to, under load: power cuts in every mood, deaths in the middle of everything, bad disks. Whatever is
 //! committed stays, and every log is what its files say.
 
-use sim::Verbs;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use model::log::Recovery;
 use scenarios::load::Load;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::{Ending, Fact, What};

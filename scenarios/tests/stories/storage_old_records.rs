@@ -1,6 +1,5 @@
 //! Old records go while much else happens: deleted by size and on request, and compacted away.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::{Event, StartCause};
@@ -9,6 +8,7 @@ use model::names::Offset;
 use scenarios::load::Load;
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::{Cluster, DEFAULT_TOPIC};
 use sim::dice::Dice;
 use sim::fact::Ending;

@@ -1,10 +1,10 @@
 //! Unclean election: a choice between being available and keeping what was acknowledged.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use scenarios::strategies::brisk;
 use scenarios::{known_bugs, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 
 fn two(unclean: bool) -> Cluster {

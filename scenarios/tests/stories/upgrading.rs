@@ -1,7 +1,6 @@
 //! Rolling upgrades: nodes of different eras in one cluster while records are written, and what is still at risk until the
 //! last of them speaks the newer protocol.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::names::{BrokerId, Node};
@@ -9,6 +8,7 @@ use model::protocol::Protocol;
 use scenarios::load::Load;
 use scenarios::strategies::brisk;
 use scenarios::{Guarantee, World, first_violation, known_bugs, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::dice::Dice;
 use sim::fact::Ending;

@@ -1,7 +1,6 @@
 //! ZooKeeper mode: brokers come and go with their sessions, one of them is the controller, leaders write in-sync sets
 //! themselves; and the promise is the same.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
@@ -9,6 +8,7 @@ use model::metadata::{MetadataRecord, PartitionChange};
 use model::names::{BrokerId, Node};
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 

@@ -1,6 +1,5 @@
 //! ZooKeeper mode: replicas that move under load (KIP-455), while brokers die, sessions end and controllers follow each other.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
@@ -8,6 +7,7 @@ use model::metadata::MetadataRecord;
 use model::names::{BrokerId, Node};
 use model::wire::ErrorCode;
 use scenarios::{World, scenario};
+use sim::Verbs;
 use sim::fact::Fact;
 
 use crate::operating::committed;

@@ -1,7 +1,6 @@
 //! ZooKeeper mode: what an operator does to topics while they are used, and while controllers and brokers come and go. What was
 //! begun is in the ensemble, so it is carried through by whoever controls in the end.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
@@ -11,6 +10,7 @@ use model::names::{BrokerId, Node};
 use model::wire::{AdminRequest, AlteredResource, ErrorCode};
 use scenarios::strategies::brisk;
 use scenarios::{World, scenario, seen};
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fact::Fact;
 

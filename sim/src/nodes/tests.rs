@@ -1,6 +1,5 @@
 //! What is expected of the second scheduler.
 
-use crate::hands::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
@@ -10,6 +9,7 @@ use crate::cluster::Cluster;
 use crate::fact::Fact;
 use crate::fault::Fault;
 use crate::hands::Hands;
+use crate::hands::Verbs;
 use crate::trace::Digest;
 
 fn told(seed: u64, script: impl FnOnce(&mut dyn Hands) + Send) -> (Vec<Fact>, Digest) {

@@ -1,6 +1,5 @@
 //! The event loop with tiny machines in it.
 
-use crate::hands::Verbs;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use crate::dice::Dice;
 use crate::disk::SimDisk;
 use crate::fact::{Chapter, Ending, Fact, Moment, What};
 use crate::fault::{Fault, Sight, Strike, Target, When};
+use crate::hands::Verbs;
 use crate::net::Weather;
 
 /// A machine that asks its peer something every `every`, answers what it is asked, and keeps a count on disk.

@@ -1,11 +1,11 @@
 //! The stories of known bugs of controllers: plain functions over a world. They do not know which bug is met in them.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::{ControllerId, Node};
 use model::wire::{AdminRequest, AlteredResource};
+use sim::Verbs;
 use sim::fact::Fact;
 use sim::fault::{Fault, Target};
 

@@ -1,10 +1,10 @@
 //! The stories of known bugs about disks: plain functions over a world. They do not know which bug is met in them.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::BrokerId;
+use sim::Verbs;
 use sim::fact::{Ending, Fact};
 use sim::fault::{Fault, Target};
 

@@ -1,12 +1,12 @@
 //! The stories of known bugs about where logs end, as clients are told: plain functions over a world. They do not know which bug is
 //! met in them.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::machine::Command;
 use model::wire::OffsetSpec;
+use sim::Verbs;
 use sim::fact::Fact;
 
 use super::World;

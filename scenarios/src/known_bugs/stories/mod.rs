@@ -5,13 +5,13 @@ pub mod disks;
 pub mod listing;
 pub mod moving;
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::{BrokerId, Node};
 use model::wire::{AdminRequest, Channel};
 use sim::Hands;
+use sim::Verbs;
 use sim::fault::Fault;
 
 use crate::scripted::other_servers;

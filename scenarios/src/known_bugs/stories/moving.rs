@@ -1,13 +1,13 @@
 //! The stories of known bugs about replicas that come, go and stay away: plain functions over a world. They do not know which bug
 //! is met in them.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::machine::Command;
 use model::names::BrokerId;
 use model::wire::{AdminRequest, Channel};
+use sim::Verbs;
 use sim::fact::Fact;
 use sim::fault::Fault;
 

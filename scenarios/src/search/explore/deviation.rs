@@ -1,10 +1,10 @@
 //! What may befall a small world at a choice point.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::names::{BrokerId, Node};
 use model::wire::Channel;
+use sim::Verbs;
 use sim::cluster::Cluster;
 use sim::fault::{Fault, Strike, Target};
 

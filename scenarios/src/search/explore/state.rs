@@ -10,11 +10,11 @@
 //! they are synced, and numbers of connections and requests. Two nodes that are merged may therefore differ in their futures; an
 //! exploration can be made without merging, and a test compares both.
 
-use sim::Verbs;
 use std::hash::{Hash, Hasher};
 
 use model::event::Value;
 use model::replica::{Replica, Role};
+use sim::Verbs;
 use sim::world::Untimed;
 use xxhash_rust::xxh3::Xxh3;
 

@@ -3,12 +3,12 @@
 //! In the models a controller elects whom it likes of those in sync, and every replica hears of that when it likes. Here an operator
 //! has the leaders elected, so that nobody leaves the in-sync set, and the metadata log is late. No process dies.
 
-use sim::Verbs;
 use std::time::Duration;
 
 use model::event::Event;
 use model::names::BrokerId;
 use model::wire::{AdminRequest, Channel};
+use sim::Verbs;
 use sim::fault::Fault;
 
 use crate::known_bugs::stories::World;
