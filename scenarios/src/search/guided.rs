@@ -38,6 +38,8 @@ impl Guided {
     }
 }
 
+/// The share of plans that are no changed copies: a chain of misfortunes that is changed anywhere is mostly a chain no more.
+const FRESH: f64 = 0.5;
 /// So many are kept at most.
 const MOST: usize = 200;
 /// Of so many, drawn, the least worn is changed.
@@ -50,7 +52,7 @@ impl Searcher for Guided {
         let dice = Dice::new(seed);
         let mut draw = dice.draw(&("search", "guided"));
         let fresh = Strategy::Mixed.storm(ground, dice);
-        if self.kept.is_empty() || draw.gen_bool(0.25) {
+        if self.kept.is_empty() || draw.gen_bool(FRESH) {
             return ground.plan(fresh, seed);
         }
         let places: Vec<usize> = (0..CANDIDATES).map(|_| draw.gen_range(0..self.kept.len())).collect();

@@ -55,16 +55,21 @@ fn state(cast: &Cast, partition: Partition) -> u64 {
     let marks: Vec<u64> = stands.iter().map(|stand| stand.map_or(0, |stand| stand.high_watermark.0)).collect();
     let epochs: Vec<i32> = stands.iter().map(|stand| stand.map_or(-1, |stand| epoch(stand.role))).collect();
     let now = cast.registration(partition).map_or(-1, |registration| registration.leader_epoch.0);
+    let mut each: Vec<_> = replicas
+        .iter()
+        .enumerate()
+        .map(|(nth, broker)| {
+            let leads = matches!(stands[nth].map(|stand| stand.role), Some(Role::Leads(_)));
+            let ranks = (rank(&epochs, epochs[nth]), rank(&ends, ends[nth]), rank(&marks, marks[nth]));
+            let own = (leads, epochs[nth] == now, marks[nth] == ends[nth], cast.is_up(*broker));
+            let committed = (cast.isr(partition).contains(broker), cast.leader(partition) == Some(*broker));
+            (ranks, own, committed)
+        })
+        .collect();
+    // Which broker is which does not matter: the same state with the parts dealt otherwise is the same.
+    each.sort_unstable();
     let mut hasher = Xxh3::new();
-    for (nth, broker) in replicas.iter().enumerate() {
-        let leads = matches!(stands[nth].map(|stand| stand.role), Some(Role::Leads(_)));
-        rank(&epochs, epochs[nth]).hash(&mut hasher);
-        rank(&ends, ends[nth]).hash(&mut hasher);
-        rank(&marks, marks[nth]).hash(&mut hasher);
-        (leads, epochs[nth] == now, marks[nth] == ends[nth], cast.is_up(*broker)).hash(&mut hasher);
-        cast.isr(partition).contains(broker).hash(&mut hasher);
-        (cast.leader(partition) == Some(*broker)).hash(&mut hasher);
-    }
+    each.hash(&mut hasher);
     hasher.finish()
 }
 
