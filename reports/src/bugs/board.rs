@@ -151,7 +151,9 @@ pub(crate) struct Step {
     pub(crate) from: f64,
     pub(crate) to: f64,
     pub(crate) strays: u64,
-    /// Whether it came out as published.
+    /// Whether the published trace, told to a cluster, breaks it.
+    pub(crate) by_trace: bool,
+    /// Whether it came out as published: what is said to break was seen to, by a seed or by its trace, and what is said to hold was not.
     pub(crate) as_published: bool,
 }
 
@@ -167,7 +169,8 @@ impl Step {
             from,
             to,
             strays: climbed.strays,
-            as_published: rung.shortest.is_some() == (climbed.broken > 0),
+            by_trace: climbed.by_trace,
+            as_published: rung.shortest.is_some() == (climbed.broken > 0 || climbed.by_trace),
         }
     }
 }

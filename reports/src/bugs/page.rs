@@ -113,7 +113,7 @@ fn ladder(steps: &[Step]) -> Markup {
             div.wide { table {
                 thead { tr {
                     th { "design" } th.number { "replicas" } th { "published" } th.number { "seeds that break it" }
-                    th.number { "95 %" } th { "" }
+                    th.number { "95 %" } th { "its trace, told" } th { "" }
                 } }
                 tbody { @for step in steps { tr {
                     td { (step.design) }
@@ -121,6 +121,7 @@ fn ladder(steps: &[Step]) -> Markup {
                     td { @match step.shortest_trace { Some(length) => { "breaks, L=" (length) } None => { "holds" } } }
                     td.number { (step.broken) " of " (grouped(step.seeds)) }
                     td.number { (format!("{:.4} to {:.4}", step.from, step.to)) }
+                    td { @if step.by_trace { "breaks it" } @else { "–" } }
                     td { @if step.as_published { span.status.good { "as published" } } @else { span.status.bad { "not as published" } } }
                 } } }
             } }

@@ -59,8 +59,14 @@ pub(crate) fn text(board: &Board) -> String {
         let verdict = if step.as_published { "as published" } else { "not as published" };
         let _ = writeln!(
             text,
-            "ladder: {:32} {} replicas: {:>5} of {} seeds break it ({:.4} to {:.4}); published: {shortest}: {verdict}",
-            step.design, step.replicas, step.broken, step.seeds, step.from, step.to
+            "ladder: {:32} {} replicas: {:>5} of {} seeds break it ({:.4} to {:.4}){}; published: {shortest}: {verdict}",
+            step.design,
+            step.replicas,
+            step.broken,
+            step.seeds,
+            step.from,
+            step.to,
+            if step.by_trace { ", and its trace does" } else { "" }
         );
     }
     for row in &board.waiting {
@@ -125,15 +131,21 @@ pub(crate) fn markdown(board: &Board) -> String {
         let _ = writeln!(text, "\n{both}.");
     }
     if !board.ladder.is_empty() {
-        text += "\n## The published ladder\n\n| design | replicas | seeds that break it | 95 % | published | |\n|---|---|---|---|---|---|\n";
+        text += "\n## The published ladder\n\n| design | replicas | seeds that break it | 95 % | its trace, told | published | |\n|---|---|---|---|---|---|---|\n";
     }
     for step in &board.ladder {
         let shortest = step.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"));
         let verdict = if step.as_published { "as published" } else { "**not as published**" };
         let _ = writeln!(
             text,
-            "| {} | {} | {} of {} | {:.4} to {:.4} | {shortest} | {verdict} |",
-            step.design, step.replicas, step.broken, step.seeds, step.from, step.to
+            "| {} | {} | {} of {} | {:.4} to {:.4} | {} | {shortest} | {verdict} |",
+            step.design,
+            step.replicas,
+            step.broken,
+            step.seeds,
+            step.from,
+            step.to,
+            if step.by_trace { "breaks it" } else { "" }
         );
     }
     for (strategy, (correlation, bugs)) in board.agreement() {
