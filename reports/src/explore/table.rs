@@ -239,7 +239,7 @@ pub(crate) fn text(report: &Report) -> String {
         for way in &row.ways {
             let kept = way.file.as_deref().unwrap_or("not kept");
             let again = if way.reproduced { "" } else { "; NOT the same when run from the beginning" };
-            let _ = writeln!(text, "  breaks with {} deviations: {} ({kept}{again})", way.deviations, way.fingerprint);
+            let _ = writeln!(text, "  breaks with {}: {} ({kept}{again})", counted(way.deviations), way.fingerprint);
             for strike in &way.strikes {
                 let _ = writeln!(text, "    {strike}");
             }
@@ -259,12 +259,16 @@ fn verdict(row: &Row) -> String {
     let worlds: u64 = row.depths.iter().map(|depth| depth.forks + 1).sum();
     let spent = format!("{cost:.1} CPU-s, {worlds} worlds{model}");
     match first {
-        Some(deviations) => format!("broken with {deviations} deviations: {spent}"),
+        Some(deviations) => format!("broken with {}: {spent}", counted(deviations)),
         None if row.expected.is_empty() && !row.ways.is_empty() => format!("broken, and should not be: {spent}"),
         None if row.expected.is_empty() && row.is_exhausted() => format!("held: {spent}"),
         None if row.expected.is_empty() => format!("nothing broke as far as it was explored: {spent}"),
         None => format!("not broken within these bounds: {spent}"),
     }
+}
+
+fn counted(deviations: u32) -> String {
+    if deviations == 1 { "1 deviation".to_owned() } else { format!("{deviations} deviations") }
 }
 
 /// The same for a page.
@@ -280,10 +284,12 @@ pub(crate) fn markdown(report: &Report) -> String {
         if report.merges { "are merged" } else { "are not merged" },
     );
     for row in &report.rows {
-        for depth in &row.depths {
+        for (nth, depth) in row.depths.iter().enumerate() {
+            // What a place comes to stands once, beside the deepest that was looked.
+            let verdict = if nth + 1 == row.depths.len() { verdict(row) } else { String::new() };
             let _ = writeln!(
                 text,
-                "| {} {} | {} | {} | {} of {} | {} | {} | {} | {} | {} | {} ({:.1} times) | {:.1} | {} | {} |",
+                "| {}: {} | {} | {} | {} of {} | {} | {} | {} | {} | {} | {} ({:.1} times) | {:.1} | {} | {} |",
                 row.id,
                 row.name,
                 row.brokers,
@@ -299,7 +305,7 @@ pub(crate) fn markdown(report: &Report) -> String {
                 depth.pays(),
                 depth.cpu_seconds,
                 depth.ended,
-                verdict(row),
+                verdict,
             );
         }
     }
