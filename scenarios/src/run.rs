@@ -144,6 +144,18 @@ impl Outcome {
         }
     }
 
+    /// What was broken, each guarantee once, in the order in which it showed, and when.
+    #[must_use]
+    pub fn broken(&self) -> Vec<(Guarantee, Moment)> {
+        let mut broken: Vec<(Guarantee, Moment)> = Vec::new();
+        for violation in &self.violations {
+            if !broken.iter().any(|(guarantee, _)| *guarantee == violation.guarantee) {
+                broken.push((violation.guarantee, violation.at));
+            }
+        }
+        broken
+    }
+
     /// What two failures share that have the same cause, as far as one can tell; `None` if nothing failed.
     #[must_use]
     pub fn fingerprint(&self) -> Option<String> {

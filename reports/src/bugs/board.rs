@@ -175,6 +175,23 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Seeds that break it, of all.
+    pub(crate) fn share(&self) -> String {
+        format!("{} of {}", self.broken, self.seeds)
+    }
+
+    /// The 95 % interval of the chance that a seed does.
+    pub(crate) fn interval(&self) -> String {
+        format!("{:.4} to {:.4}", self.from, self.to)
+    }
+
+    /// What the model checker says of it.
+    pub(crate) fn published(&self) -> String {
+        self.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"))
+    }
+}
+
 impl Board {
     /// An empty one.
     pub(crate) fn new(order: &Order) -> Self {

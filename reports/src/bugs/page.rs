@@ -118,9 +118,9 @@ fn ladder(steps: &[Step]) -> Markup {
                 tbody { @for step in steps { tr {
                     td { (step.design) }
                     td.number { (step.replicas) }
-                    td { @match step.shortest_trace { Some(length) => { "breaks, L=" (length) } None => { "holds" } } }
-                    td.number { (step.broken) " of " (grouped(step.seeds)) }
-                    td.number { (format!("{:.4} to {:.4}", step.from, step.to)) }
+                    td { (step.published()) }
+                    td.number { (step.share()) }
+                    td.number { (step.interval()) }
                     td { @if step.by_trace { "breaks it" } @else { "–" } }
                     td { @if step.as_published { span.status.good { "as published" } } @else { span.status.bad { "not as published" } } }
                 } } }

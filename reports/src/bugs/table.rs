@@ -55,17 +55,13 @@ pub(crate) fn text(board: &Board) -> String {
         let _ = writeln!(text, "{both}");
     }
     for step in &board.ladder {
-        let shortest = step.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"));
+        let (seeds, interval, published) = (step.share(), step.interval(), step.published());
         let verdict = if step.as_published { "as published" } else { "not as published" };
         let _ = writeln!(
             text,
-            "ladder: {:32} {} replicas: {:>5} of {} seeds break it ({:.4} to {:.4}){}; published: {shortest}: {verdict}",
+            "ladder: {:32} {} replicas: {seeds:>12} seeds break it ({interval}){}; published: {published}: {verdict}",
             step.design,
             step.replicas,
-            step.broken,
-            step.seeds,
-            step.from,
-            step.to,
             if step.by_trace { ", and its trace does" } else { "" }
         );
     }
@@ -134,17 +130,13 @@ pub(crate) fn markdown(board: &Board) -> String {
         text += "\n## The published ladder\n\n| design | replicas | seeds that break it | 95 % | its trace, told | published | |\n|---|---|---|---|---|---|---|\n";
     }
     for step in &board.ladder {
-        let shortest = step.shortest_trace.map_or_else(|| "holds".to_owned(), |length| format!("breaks, L={length}"));
+        let (seeds, interval, published) = (step.share(), step.interval(), step.published());
         let verdict = if step.as_published { "as published" } else { "**not as published**" };
         let _ = writeln!(
             text,
-            "| {} | {} | {} of {} | {:.4} to {:.4} | {} | {shortest} | {verdict} |",
+            "| {} | {} | {seeds} | {interval} | {} | {published} | {verdict} |",
             step.design,
             step.replicas,
-            step.broken,
-            step.seeds,
-            step.from,
-            step.to,
             if step.by_trace { "breaks it" } else { "" }
         );
     }

@@ -94,12 +94,7 @@ pub fn attempt(plan: &Plan, curious: bool) -> Attempt {
 
 impl Found {
     fn of(bug: &KnownBug, plan: Plan, outcome: Outcome) -> Self {
-        let mut detectors: Vec<(Guarantee, Moment)> = Vec::new();
-        for violation in &outcome.violations {
-            if !detectors.iter().any(|(guarantee, _)| *guarantee == violation.guarantee) {
-                detectors.push((violation.guarantee, violation.at));
-            }
-        }
+        let detectors = outcome.broken();
         let fingerprint = outcome.fingerprint().unwrap_or_else(|| bug.breaks.name().to_owned());
         Self { plan, fingerprint, detectors, outcome }
     }

@@ -47,7 +47,8 @@ pub struct Broken {
 impl Tally {
     /// Takes in what came of one node.
     pub(super) fn judge(&mut self, plan: impl FnOnce() -> Plan, depth: u32, outcome: &Outcome) {
-        let first = || Broken { nodes: 0, plan: plan(), depth, guarantees: guarantees(outcome) };
+        let guarantees = || outcome.broken().into_iter().map(|(guarantee, _)| guarantee).collect();
+        let first = || Broken { nodes: 0, plan: plan(), depth, guarantees: guarantees() };
         if let Some(fingerprint) = outcome.fingerprint() {
             self.broken.entry(fingerprint).or_insert_with(first).nodes += 1;
         } else if Breaks::Nothing.shown_by(outcome) {
@@ -86,14 +87,4 @@ impl Tally {
             Breaks::Nothing => self.allowed.as_ref(),
         }
     }
-}
-
-fn guarantees(outcome: &Outcome) -> Vec<Guarantee> {
-    let mut all = Vec::new();
-    for violation in &outcome.violations {
-        if !all.contains(&violation.guarantee) {
-            all.push(violation.guarantee);
-        }
-    }
-    all
 }
